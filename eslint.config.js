@@ -1,0 +1,50 @@
+const js = require("@eslint/js");
+const globals = require("globals");
+const tseslint = require("typescript-eslint");
+
+/** Imports point one way (docs/decisions): what a folder must not import, by folder. */
+const forbidden = {
+  core: ["infrastructure", "config", "functions", "local", "bench", "main"],
+  config: ["infrastructure", "functions", "local", "bench", "main"],
+  infrastructure: ["functions", "local", "bench", "main"],
+  functions: ["infrastructure", "config", "local", "bench", "main"],
+  local: ["bench"],
+  bench: [],
+};
+
+const barrel = {
+  regex: "^@cdktf/provider-[a-z]+$",
+  message: "Import the resource by path (@cdktf/provider-aws/lib/s3-bucket): the barrel costs 15 s of type-checking.",
+};
+
+module.exports = tseslint.config(
+  { ignores: ["node_modules/", "cdktf.out/", "dist/", ".local/"] },
+  js.configs.recommended,
+  { files: ["**/*.js"], languageOptions: { globals: globals.node, sourceType: "commonjs" } },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: __dirname } },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "no-restricted-imports": ["error", { patterns: [barrel] }],
+    },
+  },
+  ...Object.entries(forbidden).map(([folder, folders]) => ({
+    files: [`${folder}/**/*.ts`],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            barrel,
+            ...folders.map((name) => ({ regex: `^(\\.\\./)+${name}(/|$)`, message: `${folder}/ must not import ${name}/.` })),
+          ],
+        },
+      ],
+    },
+  })),
+  // A construct is made for its effect on the tree.
+  { files: ["main.ts", "infrastructure/**/*.ts"], rules: { "no-new": "off" } },
+  { files: ["__tests__/**/*.ts"], rules: { "@typescript-eslint/no-non-null-assertion": "off" } },
+);
