@@ -1,0 +1,34 @@
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+const bench = join(__dirname, "../../bench");
+
+function runBench(...args: readonly string[]): SpawnSyncReturns<string> {
+  const command = ["--import", "tsx", join(bench, "index.ts"), ...args];
+  return spawnSync(process.execPath, command, { encoding: "utf8", timeout: 30_000 });
+}
+
+test("--help lists every file of the folder by name", () => {
+  const names = readdirSync(bench)
+    .filter((file) => file.endsWith(".ts") && file !== "index.ts")
+    .sort();
+  const { status, stdout } = runBench("--help");
+  expect(status).toBe(0);
+  expect(stdout).toBe(
+    `usage: npm run bench -- NAME [options]\nnames: ${names.map((file) => file.slice(0, -3)).join(", ")}\n`,
+  );
+  expect(names).toContain("cold-start.ts");
+});
+
+test.each([
+  [["nope"], /^no bench named nope, expected one of: .*cold-start/],
+  [[], /^no bench named \(nothing\), expected one of: .*cold-start/],
+  [["cold-start", "--rounds", "6"], /^--rounds must be at least 7, got: 6\n$/],
+  [["cold-start", "--rounds", "many"], /^--rounds must be at least 7, got: many\n$/],
+])("%j is refused with one sentence, and nothing is printed as a result", (args, message) => {
+  const { status, stdout, stderr } = runBench(...args);
+  expect(status).toBe(1);
+  expect(stdout).toBe("");
+  expect(stderr).toMatch(message);
+});

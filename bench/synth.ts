@@ -1,0 +1,121 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs, promisify } from "node:util";
+
+const root = join(__dirname, "..");
+const SERVICES = [1, 100, 1000] as const;
+const TARGET_SECONDS = 10;
+const TARGET_GROWTH = 1.5;
+const TARGET_RESOURCES = 6;
+
+/** Peak memory is the last thing that the synthesising process prints. */
+const PROGRAM = `process.on("exit", () => console.log(process.resourceUsage().maxRSS)); require("./main.ts");`;
+
+/**
+ * From YAML to JSON, for 1, 100 and 1,000 services: main.ts in a fresh process each, its start included.
+ * Options: --rounds N (default 3, at least 3), of which medians are taken.
+ */
+export async function run(args: readonly string[]): Promise<object> {
+  const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "3" } } });
+  const rounds = Math.max(3, Number(values.rounds));
+  const folder = mkdtempSync(join(tmpdir(), "bench-synth-"));
+  try {
+    const samples = await measure(folder, rounds);
+    return summarise(samples, rounds);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+interface Sample {
+  readonly services: number;
+  readonly seconds: number;
+  readonly peakMb: number;
+  readonly resources: number;
+  readonly jsonMb: number;
+}
+
+async function measure(folder: string, rounds: number): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const services of SERVICES) {
+      const sample = await synthesise(folder, services);
+      samples.push(sample);
+      console.error(`round ${round}/${rounds}: ${services} services in ${sample.seconds.toFixed(2)} s`);
+    }
+  }
+  return samples;
+}
+
+async function synthesise(folder: string, services: number): Promise<Sample> {
+  const file = join(folder, "pipeline.yaml");
+  const outdir = join(folder, `out-${services}`);
+  writeFileSync(file, renderPipeline(services));
+  const began = process.hrtime.bigint();
+  const { stdout } = await promisify(execFile)(process.execPath, ["--require", "tsx/cjs", "--eval", PROGRAM], {
+    cwd: root,
+    env: { ...process.env, PIPELINE_FILE: file, CDKTF_OUTDIR: outdir },
+    timeout: 120_000,
+  });
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  const json = readFileSync(join(outdir, "stacks", "bench", "cdk.tf.json"), "utf8");
+  return {
+    services,
+    seconds,
+    peakMb: Number(stdout) / 1024,
+    resources: countResources(json),
+    jsonMb: json.length / 1e6,
+  };
+}
+
+function renderPipeline(services: number): string {
+  const names = Array.from({ length: services }, (_, index) => `  - service-${index}`);
+  return ["name: bench", "region: us-east-1", "bucket: bench-drops", "services:", ...names, ""].join("\n");
+}
+
+function countResources(json: string): number {
+  const { resource } = JSON.parse(json) as { readonly resource: Readonly<Record<string, object>> };
+  return Object.values(resource).reduce((sum, instances) => sum + Object.keys(instances).length, 0);
+}
+
+function summarise(samples: readonly Sample[], rounds: number): object {
+  const [one, hundred, thousand] = SERVICES.map((services) => medians(samples, services)) as [Sample, Sample, Sample];
+  const resourcesPerService = (thousand.resources - one.resources) / (thousand.services - one.services);
+  // What a service costs among a thousand against among a hundred: 1 is linear.
+  const growth = secondsPerService(one, thousand) / secondsPerService(one, hundred);
+  return {
+    bench: "synth",
+    rounds,
+    node: process.version,
+    medians: [one, hundred, thousand],
+    resourcesPerService,
+    targetResources: TARGET_RESOURCES,
+    growth: digits(growth, 2),
+    targetGrowth: TARGET_GROWTH,
+    targetSeconds: TARGET_SECONDS,
+    met: thousand.seconds < TARGET_SECONDS && growth <= TARGET_GROWTH && resourcesPerService <= TARGET_RESOURCES,
+  };
+}
+
+function secondsPerService(few: Sample, many: Sample): number {
+  return (many.seconds - few.seconds) / (many.services - few.services);
+}
+
+function medians(samples: readonly Sample[], services: number): Sample {
+  const of = samples.filter((sample) => sample.services === services);
+  const middle = (field: keyof Sample) =>
+    of.map((sample) => sample[field]).toSorted((a, b) => a - b)[of.length >> 1] ?? NaN;
+  return {
+    services,
+    seconds: digits(middle("seconds"), 2),
+    peakMb: digits(middle("peakMb"), 0),
+    resources: middle("resources"),
+    jsonMb: digits(middle("jsonMb"), 2),
+  };
+}
+
+function digits(value: number, places: number): number {
+  return Number(value.toFixed(places));
+}
