@@ -1,0 +1,157 @@
+import { parsePipeline } from "../../config/parse";
+import { pipeline, service } from "./make";
+
+test("a name alone is a service", () => {
+  expect(
+    parsePipeline({ name: "images", region: "us-east-1", bucket: "image-drops", services: ["test-jessie"] }),
+  ).toEqual({
+    name: "images",
+    region: "us-east-1",
+    bucket: { name: "image-drops", existing: false, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 },
+    trigger: "queue",
+    publisher: "stream",
+    packaging: "archive",
+    roles: "own",
+    backend: { kind: "local", path: "terraform.images.tfstate" },
+    repositories: { scanOnPush: true, untaggedExpireAfterDays: 14 },
+    logs: { retentionDays: 30 },
+    tags: {},
+    services: [
+      {
+        name: "test-jessie",
+        key: "test-jessie.zip",
+        archive: "image/test-jessie",
+        repository: "test-jessie",
+        tag: "^[0-9a-f]{7,40}$",
+        movingTags: ["staging"],
+        compute: { type: "BUILD_GENERAL1_SMALL", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0" },
+        buildTimeout: 30,
+        queuedTimeout: 480,
+        environment: {},
+      },
+    ],
+  });
+});
+
+test("what a service says goes before defaults, what defaults say before the product's", () => {
+  const { services } = parsePipeline(
+    pipeline({
+      repositories: { prefix: "tomofun/" },
+      defaults: {
+        sourceAccount: "111122223333",
+        tag: "^v",
+        movingTags: ["latest"],
+        compute: { type: "BUILD_GENERAL1_LARGE" },
+        buildTimeout: 10,
+        queuedTimeout: 20,
+        environment: { A: "defaults", B: "defaults" },
+      },
+      services: [
+        "plain",
+        {
+          name: "said",
+          key: "in/said.zip",
+          archive: "said.tar",
+          repository: "elsewhere/said",
+          sourceAccount: "444455556666",
+          tag: "^w",
+          movingTags: [],
+          compute: { image: "node:22" },
+          buildTimeout: 11,
+          queuedTimeout: 21,
+          environment: { B: "service", C: "service" },
+        },
+      ],
+    }),
+  );
+  expect(services).toEqual([
+    {
+      name: "plain",
+      key: "plain.zip",
+      archive: "image/plain",
+      repository: "tomofun/plain",
+      sourceAccount: "111122223333",
+      tag: "^v",
+      movingTags: ["latest"],
+      compute: { type: "BUILD_GENERAL1_LARGE", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0" },
+      buildTimeout: 10,
+      queuedTimeout: 20,
+      environment: { A: "defaults", B: "defaults" },
+    },
+    {
+      name: "said",
+      key: "in/said.zip",
+      archive: "said.tar",
+      repository: "elsewhere/said",
+      sourceAccount: "444455556666",
+      tag: "^w",
+      movingTags: [],
+      compute: { type: "BUILD_GENERAL1_LARGE", image: "node:22" },
+      buildTimeout: 11,
+      queuedTimeout: 21,
+      environment: { A: "defaults", B: "service", C: "service" },
+    },
+  ]);
+});
+
+test("an option that is undefined takes its default", () => {
+  const undefinedOptions = {
+    key: undefined,
+    movingTags: undefined,
+    compute: { type: undefined },
+    sourceAccount: undefined,
+  };
+  expect(parsePipeline(service(undefinedOptions))).toEqual(parsePipeline(pipeline()));
+});
+
+test("the order of services changes nothing", () => {
+  const services = ["bb", { name: "aa", key: "x.zip" }, "cc-1", "cc"];
+  const sorted = parsePipeline(pipeline({ services }));
+  expect(parsePipeline(pipeline({ services: services.toReversed() }))).toEqual(sorted);
+  expect(sorted.services.map(({ name }) => name)).toEqual(["aa", "bb", "cc", "cc-1"]);
+});
+
+test.each([
+  [{ s3: { bucket: "state" } }, { kind: "s3", bucket: "state", key: "images.tfstate", region: "us-east-1" }],
+  [
+    { s3: { bucket: "state", key: "k", region: "eu-west-1" } },
+    { kind: "s3", bucket: "state", key: "k", region: "eu-west-1" },
+  ],
+  [
+    { cloud: { organization: "acme" } },
+    { kind: "cloud", hostname: "app.terraform.io", organization: "acme", workspace: "images" },
+  ],
+  [
+    { cloud: { organization: "acme", workspace: "w", project: "prod", hostname: "tfe.example.com" } },
+    { kind: "cloud", hostname: "tfe.example.com", organization: "acme", workspace: "w", project: "prod" },
+  ],
+  [{ local: {} }, { kind: "local", path: "terraform.images.tfstate" }],
+  [{ local: { path: "state/x" } }, { kind: "local", path: "state/x" }],
+])("backend %j", (backend, expected) => {
+  expect(parsePipeline(pipeline({ backend })).backend).toEqual(expected);
+});
+
+test.each([
+  [{ cloud: { organization: "acme" } }, undefined, "prebuilt"],
+  [{ cloud: { organization: "acme" } }, "archive", "archive"],
+  [{ local: {} }, undefined, "archive"],
+  [{ local: {} }, "prebuilt", "prebuilt"],
+])("packaging with backend %j and %p is %s", (backend, packaging, expected) => {
+  expect(parsePipeline(pipeline({ backend, packaging })).packaging).toBe(expected);
+});
+
+test.each([
+  ["drops", { name: "drops", existing: false, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 }],
+  [
+    { name: "drops", versionsExpireAfterDays: 19, uploadsExpireAfterDays: 1 },
+    { name: "drops", existing: false, versionsExpireAfterDays: 19, uploadsExpireAfterDays: 1 },
+  ],
+  [{ existing: "theirs" }, { name: "theirs", existing: true, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 }],
+])("bucket %j", (bucket, expected) => {
+  expect(parsePipeline(pipeline({ bucket })).bucket).toEqual(expected);
+});
+
+test("keep is absent unless it is given", () => {
+  expect(parsePipeline(pipeline()).repositories).not.toHaveProperty("keep");
+  expect(parsePipeline(pipeline({ repositories: { keep: 5 } })).repositories.keep).toBe(5);
+});

@@ -1,0 +1,497 @@
+import { pipeline, problemsOf, service } from "./make";
+
+const DAYS = "1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653";
+const BUCKET_CHARACTERS = "must be lower-case letters, digits, hyphens and dots";
+const BUCKET_ENDS = "must begin and end with a letter or digit";
+const BUCKET_PREFIXES = "must not begin with xn--, sthree- or amzn-s3-demo-, which AWS keeps for itself";
+const BUCKET_SUFFIXES = "must not end in -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3, which AWS keeps for itself";
+const PIPELINE_NAME = "must be lower-case letters and digits joined by single hyphens, the first a letter";
+const SERVICE_NAME = "must be lower-case letters and digits joined by single hyphens or underscores";
+const REPOSITORY = "must be lower-case letters and digits joined by single dots, hyphens, underscores and slashes";
+const PREFIX = "must be lower-case letters and digits ending in a slash, dot, hyphen or underscore, such as team/";
+const REGION = "must be an AWS region such as us-east-1 or cn-north-1";
+const ARCHIVE = "must be the path of a file inside the zip, such as image/api";
+const IMAGE_TAG = "must be letters, digits, underscores, dots and hyphens, the first a letter, digit or underscore";
+const VARIABLE = "must be a variable name: letters, digits and underscores, the first no digit";
+const OWN_PREFIXES = "must not begin with DROP_, CODEBUILD_ or AWS_, which the build sets itself";
+const OWN_NAMES =
+  "must not be one of SERVICE_NAME, IMAGE_REPO_NAME, ECS_SOURCE, SOURCE_ACCOUNT, ARCHIVE_PATH, TAG_PATTERN, MOVING_TAGS, GIT_HASH, which the pipeline sets itself";
+const RELATIVE = "must be relative to the project's folder, so that cdktf.out can move to another machine";
+const TAG_CHARACTERS = "must be letters, digits, spaces and _ . : / = + - @";
+
+type Make = (value: unknown) => unknown;
+const name: Make = (value) => pipeline({ name: value });
+const region: Make = (value) => pipeline({ region: value });
+const bucket: Make = (value) => pipeline({ bucket: value });
+const versions: Make = (value) => pipeline({ bucket: { name: "image-drops", versionsExpireAfterDays: value } });
+const uploads: Make = (value) => pipeline({ bucket: { name: "image-drops", uploadsExpireAfterDays: value } });
+const prefix: Make = (value) => pipeline({ repositories: { prefix: value } });
+const untagged: Make = (value) => pipeline({ repositories: { untaggedExpireAfterDays: value } });
+const keep: Make = (value) => pipeline({ repositories: { keep: value } });
+const logs: Make = (value) => pipeline({ logs: { retentionDays: value } });
+const tagKey: Make = (value) => pipeline({ tags: { [String(value)]: "x" } });
+const tagValue: Make = (value) => pipeline({ tags: { team: value } });
+const serviceName: Make = (value) => pipeline({ services: [value] });
+const key: Make = (value) => service({ key: value });
+const archive: Make = (value) => service({ archive: value });
+const repository: Make = (value) => service({ repository: value });
+const account: Make = (value) => service({ sourceAccount: value });
+const tag: Make = (value) => service({ tag: value });
+const moving: Make = (value) => service({ movingTags: [value] });
+const image: Make = (value) => service({ compute: { image: value } });
+const computeType: Make = (value) => service({ compute: { type: value } });
+const buildTimeout: Make = (value) => service({ buildTimeout: value });
+const queuedTimeout: Make = (value) => service({ queuedTimeout: value });
+const variable: Make = (value) => service({ environment: { [String(value)]: "x" } });
+const stateKey: Make = (value) => pipeline({ backend: { s3: { bucket: "state", key: value } } });
+const organization: Make = (value) => pipeline({ backend: { cloud: { organization: value } } });
+const workspace: Make = (value) => pipeline({ backend: { cloud: { organization: "acme", workspace: value } } });
+const project: Make = (value) => pipeline({ backend: { cloud: { organization: "acme", project: value } } });
+const host: Make = (value) => pipeline({ backend: { cloud: { organization: "acme", hostname: value } } });
+const localPath: Make = (value) => pipeline({ backend: { local: { path: value } } });
+
+describe("accepted values", () => {
+  test.each<[string, Make, unknown[]]>([
+    ["pipeline names", name, ["a", "a-b", "images2", "a1-2b"]],
+    [
+      "regions of every partition",
+      region,
+      [
+        "us-east-1",
+        "ap-southeast-5",
+        "mx-central-1",
+        "cn-north-1",
+        "cn-northwest-1",
+        "us-gov-west-1",
+        "us-isob-east-1",
+        "eu-isoe-west-1",
+        "eusc-de-east-1",
+      ],
+    ],
+    ["buckets", bucket, ["abc", "a".repeat(63), "a.b-c", "1.2.3.4.5", "1.2.3.a", "xn-a", "my-xn--a", "s3alias"]],
+    ["days of old versions", versions, [19, 2147483647]],
+    ["days of unfinished uploads", uploads, [1]],
+    ["repository prefixes", prefix, ["", "team/", "team/images/", "team-", "a.b_c/d-"]],
+    ["days of untagged images", untagged, [1]],
+    ["images to keep", keep, [1]],
+    ["days of logs", logs, [1, 30, 3653]],
+    ["tag keys", tagKey, ["a", "a".repeat(128), "cost center", "équipe:x", "awsome"]],
+    ["tag values", tagValue, ["", "v".repeat(256)]],
+    ["service names", serviceName, ["ab", "test-jessie", "a_b-c", "7zip"]],
+    ["keys", key, [".zip", "a/b c/日本.zip", `${"k".repeat(1020)}.zip`, `${"é".repeat(510)}.zip`, "100%+1.zip"]],
+    ["archives", archive, ["a", "image/api", "image/.hidden", "a b/c", "..a/b"]],
+    ["repositories", repository, ["ab", "team/api", "a.b-c_d/e", "r".repeat(256)]],
+    [
+      "source accounts",
+      account,
+      ["123456789012", "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn/team", "ghcr.io/x_y"],
+    ],
+    ["tag rules", tag, ["^v\\d+$", "^(?<hash>[0-9a-f]{40})$"]],
+    ["moving tags", moving, ["staging", "_x", "v1.0-rc", `z${"t".repeat(127)}`]],
+    ["images", image, ["aws/codebuild/standard:7.0", "public.ecr.aws/docker/library/node:22", "node@sha256:0123"]],
+    ["compute types", computeType, ["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_2XLARGE"]],
+    ["build timeouts", buildTimeout, [5, 2160]],
+    ["queued timeouts", queuedTimeout, [5, 480]],
+    ["variables", variable, ["A", "_a1", "HTTPS_PROXY", "NODE_EXTRA_CA_CERTS", "SERVICE_NAMES", "XAWS_"]],
+    ["state keys", stateKey, ["a", "env/prod.tfstate"]],
+    ["organisations", organization, ["abc", "o".repeat(40)]],
+    ["workspaces", workspace, ["w", "w".repeat(90)]],
+    ["projects", project, ["abc", "Default Project", "p".repeat(40)]],
+    ["hosts", host, ["app.terraform.io", "tfe.example.com:8443"]],
+    ["local paths", localPath, ["x.tfstate", "../state/x.tfstate", "cdktf.output/x"]],
+  ])("%s", (_, make, values) => {
+    expect(values.map((value) => problemsOf(make(value)))).toEqual(values.map(() => []));
+  });
+});
+
+describe("refused values", () => {
+  test.each<[string, Make, [value: unknown, problem: string][]]>([
+    [
+      "name",
+      name,
+      [
+        ["", `${PIPELINE_NAME}, got ""`],
+        ["1a", `${PIPELINE_NAME}, got "1a"`],
+        ["a_b", `${PIPELINE_NAME}, got "a_b"`],
+        ["a--b", `${PIPELINE_NAME}, got "a--b"`],
+        ["a-", `${PIPELINE_NAME}, got "a-"`],
+        ["Images", `${PIPELINE_NAME}, got "Images"`],
+        [7, "must be a string, got 7"],
+        [undefined, "is required"],
+        ["sthree", `begins the name of the tools bucket, which ${BUCKET_PREFIXES}, got "sthree"`],
+        [
+          "a".repeat(35),
+          `must be at most 34 characters here, so that the name of its tools bucket (<name>-tools-000000000000-us-east-1) is at most 63, got "${"a".repeat(35)}"`,
+        ],
+      ],
+    ],
+    [
+      "region",
+      region,
+      [
+        ["us-east-1a", `${REGION}, got "us-east-1a"`],
+        ["useast1", `${REGION}, got "useast1"`],
+        ["us-east-", `${REGION}, got "us-east-"`],
+        ["xx-north-1", `${REGION}, got "xx-north-1"`],
+      ],
+    ],
+    [
+      "bucket",
+      bucket,
+      [
+        ["ab", `must have 3 to 63 characters, got "ab"`],
+        ["a".repeat(64), `must have 3 to 63 characters, got "${"a".repeat(64)}"`],
+        ["Drops", `${BUCKET_CHARACTERS}, got "Drops"`],
+        ["a_b", `${BUCKET_CHARACTERS}, got "a_b"`],
+        ["-ab", `${BUCKET_ENDS}, got "-ab"`],
+        ["ab.", `${BUCKET_ENDS}, got "ab."`],
+        ["a..b", `must not hold two dots in a row, got "a..b"`],
+        ["192.168.5.4", `must not look like an IP address, got "192.168.5.4"`],
+        ["xn--drops", `${BUCKET_PREFIXES}, got "xn--drops"`],
+        ["sthree-drops", `${BUCKET_PREFIXES}, got "sthree-drops"`],
+        ["amzn-s3-demo-drops", `${BUCKET_PREFIXES}, got "amzn-s3-demo-drops"`],
+        ["drops-s3alias", `${BUCKET_SUFFIXES}, got "drops-s3alias"`],
+        ["drops--ol-s3", `${BUCKET_SUFFIXES}, got "drops--ol-s3"`],
+        ["drops.mrap", `${BUCKET_SUFFIXES}, got "drops.mrap"`],
+        ["drops--x-s3", `${BUCKET_SUFFIXES}, got "drops--x-s3"`],
+        ["drops--table-s3", `${BUCKET_SUFFIXES}, got "drops--table-s3"`],
+        [7, "must be a bucket's name or a mapping, got 7"],
+        [undefined, "is required"],
+        [{}, "must have a name (a bucket to create) or existing (a bucket to take as it is), got an empty mapping"],
+      ],
+    ],
+    ["bucket.versionsExpireAfterDays", versions, [[18, "must be at least 19 days, got 18"]]],
+    [
+      "bucket.uploadsExpireAfterDays",
+      uploads,
+      [
+        [0, "must be at least 1 day, got 0"],
+        [2147483648, "must be at most 2147483647 days, got 2147483648"],
+        [1.5, "must be a whole number, got 1.5"],
+      ],
+    ],
+    [
+      "repositories.prefix",
+      prefix,
+      [
+        ["team", `${PREFIX}, got "team"`],
+        ["/team/", `${PREFIX}, got "/team/"`],
+        ["team//", `${PREFIX}, got "team//"`],
+        ["Team/", `${PREFIX}, got "Team/"`],
+        [`${"a.".repeat(40)}!`, `${PREFIX}, got "${"a.".repeat(40)}!"`],
+      ],
+    ],
+    ["repositories.untaggedExpireAfterDays", untagged, [[0, "must be at least 1 day, got 0"]]],
+    ["repositories.keep", keep, [[0, "must be at least 1 image, got 0"]]],
+    [
+      "logs.retentionDays",
+      logs,
+      [
+        [31, `must be a number of days that CloudWatch Logs knows: ${DAYS}, got 31`],
+        [0, `must be a number of days that CloudWatch Logs knows: ${DAYS}, got 0`],
+        ["30", `must be a number of days that CloudWatch Logs knows: ${DAYS}, got "30"`],
+      ],
+    ],
+    [
+      "tags.team",
+      tagValue,
+      [["v".repeat(257), `must have 0 to 256 characters, got "${"v".repeat(100)}"... (257 characters)`]],
+    ],
+    [
+      "services[0]",
+      serviceName,
+      [
+        ["", `${SERVICE_NAME}, got ""`],
+        ["Api", `${SERVICE_NAME}, got "Api"`],
+        ["a.b", `${SERVICE_NAME}, got "a.b"`],
+        ["a--b", `${SERVICE_NAME}, got "a--b"`],
+        ["-a", `${SERVICE_NAME}, got "-a"`],
+        [5, "must be a service's name or a mapping, got 5"],
+        [["api"], "must be a service's name or a mapping, got a list of 1"],
+      ],
+    ],
+    [
+      "services[0].key",
+      key,
+      [
+        ["", `must not be empty, got ""`],
+        ["a.tar", `must end in .zip, got "a.tar"`],
+        ["a.ZIP", `must end in .zip, got "a.ZIP"`],
+        ["{service}.zip", `must be an exact key, without { and }, got "{service}.zip"`],
+        ["a\nb.zip", `must not hold control characters or lone surrogates, got "a\\nb.zip"`],
+        ["\ud800.zip", `must not hold control characters or lone surrogates, got "\\ud800.zip"`],
+        [
+          `${"k".repeat(1021)}.zip`,
+          `must be at most 1024 bytes of UTF-8, got "${"k".repeat(100)}"... (1025 characters)`,
+        ],
+        [
+          `k${"é".repeat(510)}.zip`,
+          `must be at most 1024 bytes of UTF-8, got "k${"é".repeat(99)}"... (515 characters)`,
+        ],
+        [null, "must be a string, got nothing"],
+      ],
+    ],
+    [
+      "services[0].archive",
+      archive,
+      [
+        ["", `must not be empty, got ""`],
+        ["/image/api", `${ARCHIVE}, got "/image/api"`],
+        ["image/", `${ARCHIVE}, got "image/"`],
+        ["../api", `${ARCHIVE}, got "../api"`],
+        ["image/./api", `${ARCHIVE}, got "image/./api"`],
+        ["image\\api", `${ARCHIVE}, got "image\\\\api"`],
+      ],
+    ],
+    [
+      "services[0].repository",
+      repository,
+      [
+        ["a", `must have 2 to 256 characters, got "a"`],
+        ["r".repeat(257), `must have 2 to 256 characters, got "${"r".repeat(100)}"... (257 characters)`],
+        ["Team/api", `${REPOSITORY}, got "Team/api"`],
+        ["team//api", `${REPOSITORY}, got "team//api"`],
+        ["team/api/", `${REPOSITORY}, got "team/api/"`],
+        ["api:1", `${REPOSITORY}, got "api:1"`],
+      ],
+    ],
+    [
+      "services[0].sourceAccount",
+      account,
+      [
+        ["", `must be the beginning of an image reference, such as an account id or a registry's host, got ""`],
+        ["1 2", `must be the beginning of an image reference, such as an account id or a registry's host, got "1 2"`],
+        [123456789012, "must be a string, got 123456789012"],
+      ],
+    ],
+    [
+      "services[0].tag",
+      tag,
+      [
+        ["", `must not be empty, got ""`],
+        ["[", `must be a regular expression (Unterminated character class), got "["`],
+        ["a)", `must be a regular expression (Unmatched ')'), got "a)"`],
+      ],
+    ],
+    [
+      "services[0].movingTags[0]",
+      moving,
+      [
+        ["", `must have 1 to 128 characters, got ""`],
+        ["t".repeat(129), `must have 1 to 128 characters, got "${"t".repeat(100)}"... (129 characters)`],
+        ["-a", `${IMAGE_TAG}, got "-a"`],
+        ["a b", `${IMAGE_TAG}, got "a b"`],
+        ["a:b", `${IMAGE_TAG}, got "a:b"`],
+        ["deadbee", `must not match the rule for the image's own tag, ^[0-9a-f]{7,40}$, got "deadbee"`],
+      ],
+    ],
+    [
+      "services[0].compute.image",
+      image,
+      [
+        ["", `must be the reference of a container image, got ""`],
+        ["node 22", `must be the reference of a container image, got "node 22"`],
+        [
+          "aws/codebuild/amazonlinux-aarch64-standard:3.0",
+          `must be an x86_64 Linux image for CodeBuild on EC2, got "aws/codebuild/amazonlinux-aarch64-standard:3.0"`,
+        ],
+      ],
+    ],
+    [
+      "services[0].compute.type",
+      computeType,
+      [
+        [
+          "BUILD_GENERAL_SMALL",
+          `must be one of BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM, BUILD_GENERAL1_LARGE, BUILD_GENERAL1_XLARGE, BUILD_GENERAL1_2XLARGE (did you mean BUILD_GENERAL1_SMALL?), got "BUILD_GENERAL_SMALL"`,
+        ],
+      ],
+    ],
+    [
+      "services[0].buildTimeout",
+      buildTimeout,
+      [
+        [4, "must be between 5 and 2160 minutes, got 4"],
+        [2161, "must be between 5 and 2160 minutes, got 2161"],
+        [NaN, "must be a whole number, got NaN"],
+        ["30", `must be a whole number, got "30"`],
+        [true, "must be a whole number, got true"],
+      ],
+    ],
+    [
+      "services[0].queuedTimeout",
+      queuedTimeout,
+      [
+        [4, "must be between 5 and 480 minutes, got 4"],
+        [481, "must be between 5 and 480 minutes, got 481"],
+      ],
+    ],
+    [
+      "backend.s3.key",
+      stateKey,
+      [
+        ["/a", `must not begin or end with a slash, got "/a"`],
+        ["a/", `must not begin or end with a slash, got "a/"`],
+      ],
+    ],
+    [
+      "backend.cloud.organization",
+      organization,
+      [["ab", `must have 3 to 40 letters, digits, hyphens and underscores, got "ab"`]],
+    ],
+    [
+      "backend.cloud.workspace",
+      workspace,
+      [["w".repeat(91), `must have 1 to 90 letters, digits, hyphens and underscores, got "${"w".repeat(91)}"`]],
+    ],
+    [
+      "backend.cloud.project",
+      project,
+      [["ab", `must have 3 to 40 letters, digits, spaces, hyphens and underscores, got "ab"`]],
+    ],
+    [
+      "backend.cloud.hostname",
+      host,
+      [["https://tfe.example.com", `must be a host name, without a scheme, got "https://tfe.example.com"`]],
+    ],
+    [
+      "backend.local.path",
+      localPath,
+      [
+        ["/tmp/x.tfstate", `${RELATIVE}, got "/tmp/x.tfstate"`],
+        ["~/x.tfstate", `${RELATIVE}, got "~/x.tfstate"`],
+        ["C:\\x.tfstate", `${RELATIVE}, got "C:\\\\x.tfstate"`],
+        [
+          "cdktf.out/x.tfstate",
+          `must not lie in cdktf.out, which can be deleted at any time, got "cdktf.out/x.tfstate"`,
+        ],
+        ["./cdktf.out", `must not lie in cdktf.out, which can be deleted at any time, got "./cdktf.out"`],
+      ],
+    ],
+  ])("%s", (path, make, cases) => {
+    expect(cases.map(([value]) => problemsOf(make(value)))).toEqual(
+      cases.map(([, problem]) => [`${path}: ${problem}`]),
+    );
+  });
+
+  test.each([
+    ["1A", VARIABLE],
+    ["A-B", VARIABLE],
+    ["DROP_KEY", OWN_PREFIXES],
+    ["CODEBUILD_X", OWN_PREFIXES],
+    ["AWS_REGION", OWN_PREFIXES],
+    ["GIT_HASH", OWN_NAMES],
+    ["SOURCE_ACCOUNT", OWN_NAMES],
+  ])("variable %s", (variableName, rule) => {
+    const path = /^[A-Z_]+$/.test(variableName) ? `.${variableName}` : `["${variableName}"]`;
+    expect(problemsOf(variable(variableName))).toEqual([
+      `services[0].environment${path}: ${rule}, got "${variableName}"`,
+    ]);
+  });
+
+  test.each([
+    ["aws:x", `tags["aws:x"]: must not begin with aws:, which AWS keeps for itself, got "aws:x"`],
+    ["AWS:x", `tags["AWS:x"]: must not begin with aws:, which AWS keeps for itself, got "AWS:x"`],
+    [
+      "s3-codebuild-trigger:pipeline",
+      `tags["s3-codebuild-trigger:pipeline"]: must not begin with s3-codebuild-trigger:, which the pipeline sets itself, got "s3-codebuild-trigger:pipeline"`,
+    ],
+    ["", `tags[""]: must have 1 to 128 characters, got ""`],
+    ["a*", `tags["a*"]: ${TAG_CHARACTERS}, got "a*"`],
+  ])("tag key %j", (tagName, problem) => {
+    expect(problemsOf(tagKey(tagName))).toEqual([problem]);
+  });
+
+  test("tag keys that differ in case only", () => {
+    expect(problemsOf(pipeline({ tags: { Team: "a", team: "b" } }))).toEqual([
+      `tags.team: must differ from Team in more than case, got "team"`,
+    ]);
+  });
+
+  test("49 tags, not 50", () => {
+    const tags = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`t${index}`, "x"]));
+    expect(problemsOf(pipeline({ tags: tags(49) }))).toEqual([]);
+    expect(problemsOf(pipeline({ tags: tags(50) }))).toEqual(["tags: must be at most 49 tags, got a list of 50"]);
+  });
+
+  test("48 moving tags, not 49, each once", () => {
+    const moved = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`);
+    expect(problemsOf(service({ movingTags: moved(48) }))).toEqual([]);
+    expect(problemsOf(service({ movingTags: moved(49) }))).toEqual([
+      "services[0].movingTags: must list at most 48 tags, got a list of 49",
+    ]);
+    expect(problemsOf(service({ movingTags: ["a", "b", "a"] }))).toEqual([
+      `services[0].movingTags[2]: must be listed once, got "a"`,
+    ]);
+  });
+});
+
+describe("mappings", () => {
+  test.each<[string, unknown, string[]]>([
+    ["nothing at all", undefined, ["is required"]],
+    ["a text", "x", [`must be a mapping, got "x"`]],
+    ["an empty one", {}, ["name: is required", "region: is required", "bucket: is required", "services: is required"]],
+    [
+      "no services",
+      pipeline({ services: [] }),
+      ["services: must list at least one service, such as - api, got an empty list"],
+    ],
+    ["services as a mapping", pipeline({ services: { api: {} } }), ["services: must be a list, got a mapping"]],
+    ["a trigger of the future", pipeline({ trigger: "topic" }), [`trigger: must be queue, got "topic"`]],
+    ["roles", pipeline({ roles: "Own" }), [`roles: must be one of own, shared (did you mean own?), got "Own"`]],
+    [
+      "a switch as text",
+      pipeline({ repositories: { scanOnPush: "yes" } }),
+      [`repositories.scanOnPush: must be true or false, got "yes"`],
+    ],
+    ["a key misspelt", pipeline({ regoin: "x" }), ["regoin: is not a known key, did you mean region?"]],
+    [
+      "a key in another case",
+      service({ build_timeout: 5 }),
+      ["services[0].build_timeout: is not a known key, did you mean buildTimeout?"],
+    ],
+    [
+      "a key that is like no other",
+      pipeline({ logs: { zzz: 1 } }),
+      ["logs.zzz: is not a known key; known here: retentionDays"],
+    ],
+    [
+      "keys at several depths",
+      pipeline({ bucket: { nam: "x", zzzzzzzz: 1 }, backend: { S3: {} } }),
+      [
+        "bucket.nam: is not a known key, did you mean name?",
+        "bucket.zzzzzzzz: is not a known key; known here: name, existing, versionsExpireAfterDays, uploadsExpireAfterDays",
+        "backend.S3: is not a known key, did you mean s3?",
+      ],
+    ],
+    [
+      "no backend in backend",
+      pipeline({ backend: {} }),
+      ["backend: must have exactly one of s3, cloud and local, got an empty mapping"],
+    ],
+    [
+      "two backends",
+      pipeline({ backend: { local: {}, s3: { bucket: "state" } } }),
+      ["backend: must have exactly one of s3, cloud and local, got a mapping"],
+    ],
+    [
+      "an existing bucket with a name and a lifecycle",
+      pipeline({ bucket: { existing: "theirs", name: "ours", uploadsExpireAfterDays: 3 } }),
+      [
+        `bucket.name: must not stand beside existing: a bucket is created or taken as it is, got "ours"`,
+        "bucket.uploadsExpireAfterDays: must not stand beside existing: the lifecycle of an existing bucket is its owner's, got 3",
+      ],
+    ],
+  ])("%s", (_, input, problems) => {
+    expect(problemsOf(input)).toEqual(problems);
+  });
+
+  test("keys without a value are as good as absent for library users", () => {
+    const input = pipeline({
+      backend: { s3: undefined, local: {} },
+      packaging: undefined,
+      bucket: { name: "image-drops", existing: undefined },
+    });
+    expect(problemsOf(input)).toEqual([]);
+  });
+});

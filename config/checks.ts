@@ -1,0 +1,198 @@
+import { bucketName, repositoryName } from "./fields";
+import { findingsOrOutput, type Finding } from "./findings";
+import * as limits from "./limits";
+import { names } from "./names";
+import type { Draft } from "./resolve";
+import type { BackendConfig, PipelineConfig, ServiceConfig } from "./schema";
+
+/** What the schema cannot see because it takes several values of the pipeline. */
+export function checkPipeline({ config, places }: Draft): Finding[] {
+  const unique = {
+    name: new Map<string, string>(),
+    key: new Map<string, string>(),
+    repository: new Map<string, string>(),
+  };
+  const found = checkNames(config);
+  if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
+    found.push({
+      path: ["backend", "s3", "bucket"],
+      rule: "must not be the bucket that the pipeline creates",
+      value: config.bucket.name,
+    });
+  }
+  config.services.forEach((service, index) => {
+    const place = places[index] ?? index;
+    const findings = [...checkServiceNames(service, config), ...checkMovingTags(service), ...checkRepository(service)];
+    for (const option of ["name", "key", "repository"] as const) {
+      const owner = unique[option].get(service[option]);
+      unique[option].set(service[option], owner ?? `services[${place}]`);
+      if (owner === undefined) continue;
+      findings.push({ path: [option], rule: `must not be the ${option} of ${owner} too`, value: service[option] });
+      // Key and repository usually follow from the name.
+      if (option === "name") break;
+    }
+    found.push(...findings.map((finding) => ({ ...finding, path: ["services", place, ...finding.path] })));
+  });
+  return found;
+}
+
+/** What the pipelines of one file must not share; the later one is blamed. */
+export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, readonly Finding[]> {
+  const owners = new Map<string, PipelineConfig>();
+  const creators = new Map<string, PipelineConfig>();
+  for (const { config } of drafts) if (!config.bucket.existing) creators.set(config.bucket.name, config);
+  return new Map(
+    drafts.map((draft) => {
+      const { config, places } = draft;
+      const { name, region, bucket, backend, services } = config;
+      const found: Finding[] = [];
+      const claim = (thing: string, scope: string, value: string, path: Finding["path"]) => {
+        const identity = `${thing} ${scope} ${value}`;
+        const owner = owners.get(identity);
+        if (owner === undefined) owners.set(identity, config);
+        else if (owner !== config)
+          found.push({ path, rule: `must not be the ${thing} of pipeline ${owner.name} too`, value });
+      };
+      // The name is the stack's in cdktf.out, and that of roles, which all regions of an account share.
+      claim("name", "", name, ["name"]);
+      claim("bucket", partition(region), bucket.name, ["bucket"]);
+      claim("state", backend.kind, stateOf(backend), ["backend"]);
+      services.forEach(({ repository }, index) => {
+        claim("repository", region, repository, ["services", places[index] ?? index, "repository"]);
+      });
+      const creator = backend.kind === "s3" ? creators.get(backend.bucket) : undefined;
+      if (creator && creator !== config && backend.kind === "s3") {
+        const rule = `must not be the bucket that pipeline ${creator.name} creates`;
+        found.push({ path: ["backend", "s3", "bucket"], rule, value: backend.bucket });
+      }
+      return [draft, found];
+    }),
+  );
+}
+
+/** What only the account can tell, but what will probably not go as expected. */
+export function warnPipeline({ name, bucket, backend, packaging }: PipelineConfig): Finding[] {
+  const found: Finding[] = [];
+  if (bucket.existing) {
+    const rule = `is taken as it is: its owner must have it send s3:ObjectCreated:* events to the queue ${names(name).queue}`;
+    found.push({ path: ["bucket", "existing"], rule });
+  }
+  if (backend.kind === "cloud" && packaging === "archive") {
+    const rule =
+      "archive has Terraform zip the programs when it plans, and HCP Terraform may apply on another machine: use prebuilt";
+    found.push({ path: ["packaging"], rule });
+  }
+  return found;
+}
+
+/** Default quotas of AWS that the pipelines of one file pass together. */
+export function warnQuotas(pipelines: readonly PipelineConfig[]): string[] {
+  const warnings: string[] = [];
+  const roles = sum(pipelines.map((pipeline) => 1 + (pipeline.roles === "own" ? pipeline.services.length : 1)));
+  if (roles > limits.QUOTAS.roles) {
+    warnings.push(
+      `${roles} roles pass IAM's default quota of ${limits.QUOTAS.roles} an account: have it raised, or set roles: shared`,
+    );
+  }
+  for (const region of new Set(pipelines.map((pipeline) => pipeline.region))) {
+    const projects = sum(
+      pipelines.filter((pipeline) => pipeline.region === region).map(({ services }) => services.length),
+    );
+    if (projects > limits.QUOTAS.buildProjects) {
+      warnings.push(
+        `${projects} build projects in ${region} pass CodeBuild's default quota of ${limits.QUOTAS.buildProjects}: have it raised`,
+      );
+    }
+  }
+  return warnings;
+}
+
+/** A name that AWS gets, what it names, and how long it may be. */
+interface DerivedName {
+  readonly what: string;
+  readonly name: string;
+  readonly max: number;
+}
+
+const ANY_ACCOUNT = "0".repeat(12);
+
+function checkNames({ name, region }: PipelineConfig): Finding[] {
+  const derived = names(name);
+  const tools = derived.toolsBucket(ANY_ACCOUNT, region);
+  const tooLong = checkLength(name, [
+    { what: "tools bucket", name: tools, max: limits.BUCKET_NAME_LENGTH.max },
+    { what: "function", name: derived.function, max: limits.FUNCTION_NAME_LENGTH.max },
+    { what: "function's role", name: derived.functionRole, max: limits.ROLE_NAME_LENGTH.max },
+    { what: "builds' role", name: derived.sharedBuildRole, max: limits.ROLE_NAME_LENGTH.max },
+    { what: "queue", name: derived.queue, max: limits.QUEUE_NAME_LENGTH.max },
+    { what: "dead letter queue", name: derived.deadLetterQueue, max: limits.QUEUE_NAME_LENGTH.max },
+  ]);
+  if (tooLong) return [{ ...tooLong, path: ["name"] }];
+  const broken = brokenRule(bucketName, tools);
+  return broken === undefined
+    ? []
+    : [{ path: ["name"], rule: `begins the name of the tools bucket, which ${broken}`, value: name }];
+}
+
+function checkServiceNames({ name }: ServiceConfig, pipeline: PipelineConfig): Finding[] {
+  const derived = names(pipeline.name);
+  const project = {
+    what: "build project",
+    name: derived.buildProject(name),
+    max: limits.BUILD_PROJECT_NAME_LENGTH.max,
+  };
+  const role = { what: "role", name: derived.buildRole(name), max: limits.ROLE_NAME_LENGTH.max };
+  const tooLong = checkLength(name, pipeline.roles === "own" ? [project, role] : [project]);
+  return tooLong ? [{ ...tooLong, path: ["name"] }] : [];
+}
+
+/** The bound that the tightest of the derived names leaves for the name that it holds. */
+function checkLength(name: string, derived: readonly DerivedName[]): Omit<Finding, "path"> | undefined {
+  const [worst] = derived.toSorted((a, b) => b.name.length - b.max - (a.name.length - a.max));
+  if (worst === undefined || worst.name.length <= worst.max) return undefined;
+  const allowed = name.length - (worst.name.length - worst.max);
+  const rule = `must be at most ${allowed} characters here, so that the name of its ${worst.what} (${worst.name.replace(name, "<name>")}) is at most ${worst.max}`;
+  return { rule, value: name };
+}
+
+/** Whoever sees such a tag could not tell whether it moves. */
+function checkMovingTags({ tag, movingTags }: ServiceConfig): Finding[] {
+  const rule = new RegExp(tag);
+  return movingTags.flatMap((moving, index) =>
+    rule.test(moving)
+      ? [
+          {
+            path: ["movingTags", index],
+            rule: `must not match the rule for the image's own tag, ${tag}`,
+            value: moving,
+          },
+        ]
+      : [],
+  );
+}
+
+/** A repository that is made of prefix and name was seen by no schema yet. */
+function checkRepository({ repository }: ServiceConfig): Finding[] {
+  const broken = brokenRule(repositoryName, repository);
+  return broken === undefined ? [] : [{ path: ["repository"], rule: broken, value: repository }];
+}
+
+function stateOf(backend: BackendConfig): string {
+  if (backend.kind === "s3") return `s3://${backend.bucket}/${backend.key}`;
+  if (backend.kind === "cloud") return `${backend.hostname}/${backend.organization}/${backend.workspace}`;
+  return backend.path;
+}
+
+/** Bucket names are global within a partition. */
+function partition(region: string): string {
+  return /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/.exec(region)?.[1] ?? "aws";
+}
+
+function brokenRule(schema: typeof bucketName, value: string): string | undefined {
+  const result = findingsOrOutput(schema, value);
+  return "findings" in result ? result.findings[0]?.rule : undefined;
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}

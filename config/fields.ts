@@ -1,0 +1,189 @@
+import { z } from "zod";
+import * as limits from "./limits";
+
+/** Values that AWS restricts, each with the rule as its message; the value that broke it is added where problems are listed. */
+
+/** A whole number within a bound; `unit` is what it counts. */
+export function count(unit: string, { min, max }: { readonly min: number; readonly max?: number }) {
+  const least = `must be at least ${min} ${min === 1 ? unit.replace(/s$/, "") : unit}`;
+  if (max !== undefined) {
+    const between = `must be between ${min} and ${max} ${unit}`;
+    return z.int().min(min, between).max(max, between);
+  }
+  return z.int().min(min, least).max(limits.LARGEST_INTEGER, `must be at most ${limits.LARGEST_INTEGER} ${unit}`);
+}
+
+function text({ min, max }: { readonly min: number; readonly max: number }) {
+  const rule = `must have ${min} to ${max} characters`;
+  return z.string().min(min, rule).max(max, rule);
+}
+
+/** No underscore: it ends the pipeline's name in the names of AWS resources (names.ts). */
+export const pipelineName = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/,
+    "must be lower-case letters and digits joined by single hyphens, the first a letter",
+  );
+
+/** What a build project and a repository can both be called. */
+export const serviceName = z
+  .string()
+  .regex(
+    /^[a-z0-9]+([-_][a-z0-9]+)*$/,
+    "must be lower-case letters and digits joined by single hyphens or underscores",
+  );
+
+/** The prefixes of all partitions. https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html */
+export const region = z
+  .string()
+  .regex(
+    /^(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[0-9]{1,2}$/,
+    "must be an AWS region such as us-east-1 or cn-north-1",
+  );
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+export const bucketName = text(limits.BUCKET_NAME_LENGTH)
+  .regex(/^[a-z0-9.-]*$/, "must be lower-case letters, digits, hyphens and dots")
+  .regex(/^[a-z0-9](.*[a-z0-9])?$/, "must begin and end with a letter or digit")
+  .regex(/^(?!.*\.\.)/, "must not hold two dots in a row")
+  .regex(/^(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)/, "must not look like an IP address")
+  .regex(
+    /^(?!xn--|sthree-|amzn-s3-demo-)/,
+    "must not begin with xn--, sthree- or amzn-s3-demo-, which AWS keeps for itself",
+  )
+  .regex(
+    /^(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)/,
+    "must not end in -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3, which AWS keeps for itself",
+  );
+
+const KEY_RULE = `must be at most ${limits.OBJECT_KEY_BYTES.max} bytes of UTF-8`;
+const objectKey = z
+  .string()
+  .min(limits.OBJECT_KEY_BYTES.min, "must not be empty")
+  .max(limits.OBJECT_KEY_BYTES.max, KEY_RULE)
+  .refine((key) => Buffer.byteLength(key) <= limits.OBJECT_KEY_BYTES.max, KEY_RULE)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not hold control characters or lone surrogates");
+
+/** Braces are kept free, so that patterns of keys can come without changing what an exact key means. */
+export const dropKey = objectKey
+  .regex(/^[^{}]*$/, "must be an exact key, without { and }")
+  .regex(/\.zip$/, "must end in .zip");
+
+export const stateKey = objectKey.regex(/^(?!\/).*[^/]$/, "must not begin or end with a slash");
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
+export const repositoryName = text(limits.REPOSITORY_NAME_LENGTH).regex(
+  /^([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/,
+  "must be lower-case letters and digits joined by single dots, hyphens, underscores and slashes",
+);
+
+/** What follows it is checked with it: prefix and service together are a repository's name. */
+export const repositoryPrefix = z
+  .string()
+  .regex(
+    /^([a-z0-9]+[._/-])*$/,
+    "must be lower-case letters and digits ending in a slash, dot, hyphen or underscore, such as team/",
+  );
+
+/** A member of the zip, as zip writers name it. */
+export const archivePath = z
+  .string()
+  .min(1, "must not be empty")
+  .regex(
+    /^(?!\/)(?!(.*\/)?\.{1,2}(\/|$))[^\\\p{Cc}]*[^/\\\p{Cc}]$/u,
+    "must be the path of a file inside the zip, such as image/api",
+  );
+
+/** What an image's reference may begin with. */
+export const sourceAccount = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/,
+    "must be the beginning of an image reference, such as an account id or a registry's host",
+  );
+
+export const tagRule = z
+  .string()
+  .min(1, "must not be empty")
+  .check((context) => {
+    try {
+      new RegExp(context.value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.replace(/^.*: /, "") : String(error);
+      context.issues.push({
+        code: "custom",
+        message: `must be a regular expression (${reason})`,
+        input: context.value,
+      });
+    }
+  });
+
+export const imageTag = text(limits.IMAGE_TAG_LENGTH).regex(
+  /^[A-Za-z0-9_][A-Za-z0-9._-]*$/,
+  "must be letters, digits, underscores, dots and hyphens, the first a letter, digit or underscore",
+);
+
+export const buildImage = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, "must be the reference of a container image")
+  .regex(/^(?!aws\/codebuild\/.*(aarch64|lambda|windows))/, "must be an x86_64 Linux image for CodeBuild on EC2");
+
+/** Set by the pipeline itself, by CodeBuild or by the credentials of the build. */
+const RESERVED_VARIABLES = [
+  "SERVICE_NAME",
+  "IMAGE_REPO_NAME",
+  "ECS_SOURCE",
+  "SOURCE_ACCOUNT",
+  "ARCHIVE_PATH",
+  "TAG_PATTERN",
+  "MOVING_TAGS",
+  "GIT_HASH",
+] as const;
+
+/** https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html */
+export const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a variable name: letters, digits and underscores, the first no digit")
+  .regex(/^(?!DROP_|CODEBUILD_|AWS_)/, "must not begin with DROP_, CODEBUILD_ or AWS_, which the build sets itself")
+  .regex(
+    new RegExp(`^(?!(${RESERVED_VARIABLES.join("|")})$)`),
+    `must not be one of ${RESERVED_VARIABLES.join(", ")}, which the pipeline sets itself`,
+  );
+
+/** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
+const TAG_CHARACTERS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const TAG_RULE = "must be letters, digits, spaces and _ . : / = + - @";
+export const resourceTagKey = text(limits.RESOURCE_TAGS.key)
+  .regex(TAG_CHARACTERS, TAG_RULE)
+  .regex(/^(?![aA][wW][sS]:)/, "must not begin with aws:, which AWS keeps for itself")
+  .regex(/^(?!s3-codebuild-trigger:)/, "must not begin with s3-codebuild-trigger:, which the pipeline sets itself");
+export const resourceTagValue = text(limits.RESOURCE_TAGS.value).regex(TAG_CHARACTERS, TAG_RULE);
+
+/** https://developer.hashicorp.com/terraform/cloud-docs/api-docs/organizations#create-an-organization */
+export const cloudOrganization = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{3,40}$/, "must have 3 to 40 letters, digits, hyphens and underscores");
+
+/** https://developer.hashicorp.com/terraform/cloud-docs/workspaces/create#workspace-naming */
+export const cloudWorkspace = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,90}$/, "must have 1 to 90 letters, digits, hyphens and underscores");
+
+export const cloudProject = z
+  .string()
+  .regex(/^[A-Za-z0-9 _-]{3,40}$/, "must have 3 to 40 letters, digits, spaces, hyphens and underscores");
+
+export const hostname = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/, "must be a host name, without a scheme");
+
+/** An absolute path would tie the synthesised JSON to this machine. */
+export const relativePath = z
+  .string()
+  .min(1, "must not be empty")
+  .regex(
+    /^(?!\/|~|[A-Za-z]:|\\)/,
+    "must be relative to the project's folder, so that cdktf.out can move to another machine",
+  )
+  .regex(/^(?!(\.\/)?cdktf\.out(\/|$))/, "must not lie in cdktf.out, which can be deleted at any time");

@@ -1,0 +1,80 @@
+/** What AWS accepts, and the page that says so. A bound stands here once; checks, messages and JSON Schema take it from here. */
+
+/** Minutes a build may run. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
+export const BUILD_TIMEOUT_MINUTES = { min: 5, max: 2160 } as const;
+
+/** Minutes a build may wait in the queue. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html */
+export const QUEUED_TIMEOUT_MINUTES = { min: 5, max: 480 } as const;
+
+/** Characters of a build project's name. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
+export const BUILD_PROJECT_NAME_LENGTH = { min: 2, max: 150 } as const;
+
+/** Characters of a role's name. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+export const ROLE_NAME_LENGTH = { min: 1, max: 64 } as const;
+
+/** Characters of a function's name. https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html */
+export const FUNCTION_NAME_LENGTH = { min: 1, max: 64 } as const;
+
+/** Characters of a queue's name. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
+export const QUEUE_NAME_LENGTH = { min: 1, max: 80 } as const;
+
+/** Characters of a bucket's name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+export const BUCKET_NAME_LENGTH = { min: 3, max: 63 } as const;
+
+/** Bytes of an object key in UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+export const OBJECT_KEY_BYTES = { min: 1, max: 1024 } as const;
+
+/** Characters of a repository's name. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
+export const REPOSITORY_NAME_LENGTH = { min: 2, max: 256 } as const;
+
+/** Characters of an image tag. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
+export const IMAGE_TAG_LENGTH = { min: 1, max: 128 } as const;
+
+/**
+ * Moving tags of a service. Each takes a rule of the repository's lifecycle policy, which can hold 50; two are for untagged and for old images.
+ * https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
+ */
+export const MOVING_TAGS = { max: 48 } as const;
+
+/**
+ * Tags of one's own on each AWS resource, and characters of their keys and values. AWS takes 50 tags; one names the pipeline.
+ * https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+ */
+export const RESOURCE_TAGS = { max: 49, key: { min: 1, max: 128 }, value: { min: 0, max: 256 } } as const;
+
+/** Days a log group may keep its events. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+export const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
+/** Sizes of an x86 Linux build machine. https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html */
+export const COMPUTE_TYPES = [
+  "BUILD_GENERAL1_SMALL",
+  "BUILD_GENERAL1_MEDIUM",
+  "BUILD_GENERAL1_LARGE",
+  "BUILD_GENERAL1_XLARGE",
+  "BUILD_GENERAL1_2XLARGE",
+] as const;
+
+/** Days the drop queue keeps an event (SQS's default; its limit is 14). https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html */
+export const QUEUE_RETENTION_DAYS = 4;
+
+/** Days the dead letter queue keeps an event: SQS's limit, so that somebody has time to look. */
+export const DEAD_LETTER_RETENTION_DAYS = 14;
+
+/**
+ * Days a replaced version of a drop must be kept: an event may lie in the drop queue, then in the dead letter queue, and
+ * must still find its version when it is sent back.
+ */
+export const VERSIONS_EXPIRE_AFTER_DAYS = { min: QUEUE_RETENTION_DAYS + DEAD_LETTER_RETENTION_DAYS + 1 } as const;
+
+/** Default quotas that a large file can pass. They can be raised, so passing them is a warning. */
+export const QUOTAS = {
+  /** Roles in an account. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+  roles: 1000,
+  /** Build projects in an account and region. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
+  buildProjects: 5000,
+} as const;
+
+/** The largest whole number that the S3 and ECR lifecycle APIs take (a 32-bit integer). https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html */
+export const LARGEST_INTEGER = 2_147_483_647;

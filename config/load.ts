@@ -1,0 +1,83 @@
+import { isMap, isSeq, type Document } from "yaml";
+import { checkTogether, warnPipeline, warnQuotas } from "./checks";
+import { readDocuments, readValues } from "./documents";
+import { ConfigError, formatProblem, type Problem } from "./errors";
+import { formatMessage, formatPath, type Finding } from "./findings";
+import { inspect, sortServices } from "./parse";
+import { locate } from "./positions";
+import type { Draft } from "./resolve";
+import type { PipelineConfig } from "./schema";
+
+export interface LoadedPipelines {
+  /** In the order of the file. */
+  readonly pipelines: readonly PipelineConfig[];
+  /** What may not go as expected, one line each; nothing that stops. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the pipelines of a YAML 1.2 file, one document each.
+ * @param file as the user gave it, which is how messages show it.
+ * @throws ConfigError with every problem of every document, in the order of the file.
+ */
+export function loadPipelines(file: string): LoadedPipelines {
+  const { documents, lines } = readDocuments(file);
+  const inspected = documents.map((document) => ({ document, ...inspectDocument(document) }));
+  const drafts = inspected.flatMap(({ document, draft }) => (draft ? [{ document, draft }] : []));
+  const together = checkTogether(drafts.map(({ draft }) => draft));
+  const shared = drafts.flatMap(({ document, draft }) =>
+    (together.get(draft) ?? []).map((finding) => locateFinding(finding, document)),
+  );
+
+  const toProblems = (located: readonly LocatedProblem[]): Problem[] =>
+    located
+      .toSorted((a, b) => a.offset - b.offset)
+      .map(({ offset, path, message }) => {
+        const { line, col } = lines.linePos(offset);
+        return { position: `${file}:${line}:${col}`, path, message };
+      });
+  const problems = [...inspected.flatMap(({ located }) => located), ...shared];
+  if (problems.length > 0) throw new ConfigError(toProblems(problems));
+
+  const pipelines = drafts.map(({ draft }) => sortServices(draft.config));
+  const warnings = drafts.flatMap(({ document, draft }) =>
+    warnPipeline(draft.config).map((finding) => locateFinding(finding, document)),
+  );
+  return {
+    pipelines,
+    warnings: [
+      ...toProblems(warnings).map(formatProblem),
+      ...warnQuotas(pipelines).map((warning) => `${file}: ${warning}`),
+    ],
+  };
+}
+
+interface LocatedProblem extends Problem {
+  /** Where in the file's text. */
+  readonly offset: number;
+}
+
+function inspectDocument(document: Document): { readonly draft?: Draft; readonly located: readonly LocatedProblem[] } {
+  const { faults, values } = readValues(document);
+  const located = faults.map(({ offset, message }) => ({ offset, path: "", message }));
+  if (!values) return { located };
+  const wrapper = wrapperOf(document);
+  const { draft, findings } = wrapper ? { findings: [wrapper] } : inspect(values.root);
+  return {
+    ...(draft && { draft }),
+    located: [...located, ...findings.map((finding) => locateFinding(finding, document))],
+  };
+}
+
+/** A list of pipelines in one document: the one mistake that would otherwise look like a dozen. */
+function wrapperOf({ contents }: Document): Finding | undefined {
+  const rule =
+    "write each pipeline as a document of its own, without a list around them, and put a line with --- between them";
+  if (isSeq(contents)) return { path: [], rule };
+  return isMap(contents) && contents.has("pipelines") ? { path: ["pipelines"], rule } : undefined;
+}
+
+function locateFinding(finding: Finding, document: Document): LocatedProblem {
+  const { offset, source } = locate(document, finding.path);
+  return { offset, path: formatPath(finding.path), message: formatMessage(finding, source) };
+}

@@ -1,0 +1,40 @@
+/**
+ * The names of everything a pipeline creates in AWS: `<pipeline>_<thing>`.
+ *
+ * A pipeline's name holds no underscore, so the first one ends it, and no name of pipeline `a` begins like one of
+ * pipeline `a-b`. A service's role ends in `_build` after the service, so no service can take the name of a role of the pipeline itself.
+ */
+interface Names {
+  /** The start-build function. */
+  readonly function: string;
+  readonly functionRole: string;
+  readonly functionLogGroup: string;
+  /** The queue that S3 reports finished uploads to. */
+  readonly queue: string;
+  readonly deadLetterQueue: string;
+  /** One log group for all builds of the pipeline. */
+  readonly buildLogGroup: string;
+  /** The one role of all builds with `roles: shared`. */
+  readonly sharedBuildRole: string;
+  readonly buildProject: (service: string) => string;
+  /** The role of one service's builds with `roles: own`. */
+  readonly buildRole: (service: string) => string;
+  /** Bucket names are global, so the account and the region are part of it; both may be Terraform tokens. */
+  readonly toolsBucket: (accountId: string, region: string) => string;
+}
+
+export function names(pipeline: string): Names {
+  const startBuild = `${pipeline}_start-build`;
+  return {
+    function: startBuild,
+    functionRole: startBuild,
+    functionLogGroup: `/aws/lambda/${startBuild}`,
+    queue: `${pipeline}_drops`,
+    deadLetterQueue: `${pipeline}_dead-letters`,
+    buildLogGroup: `/aws/codebuild/${pipeline}_builds`,
+    sharedBuildRole: `${pipeline}_build`,
+    buildProject: (service) => `${pipeline}_${service}`,
+    buildRole: (service) => `${pipeline}_${service}_build`,
+    toolsBucket: (accountId, region) => `${pipeline}-tools-${accountId}-${region}`,
+  };
+}

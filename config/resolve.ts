@@ -1,0 +1,76 @@
+import type { z } from "zod";
+import type { BackendConfig, BucketConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
+
+type Parsed = z.output<typeof pipelineSchema>;
+
+/** A pipeline whose services stand as they were written, so that what is found wrong can be located. */
+export interface Draft {
+  readonly config: PipelineConfig;
+  /** For each service its place in the input. */
+  readonly places: readonly number[];
+}
+
+/** Fills in the defaults that depend on other values. */
+export function resolve(parsed: Parsed): PipelineConfig {
+  const { scanOnPush, untaggedExpireAfterDays, keep } = parsed.repositories;
+  return {
+    name: parsed.name,
+    region: parsed.region,
+    bucket: resolveBucket(parsed.bucket),
+    trigger: parsed.trigger,
+    publisher: parsed.publisher,
+    packaging: parsed.packaging ?? (parsed.backend.cloud ? "prebuilt" : "archive"),
+    roles: parsed.roles,
+    backend: resolveBackend(parsed),
+    repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }) },
+    logs: parsed.logs,
+    tags: parsed.tags,
+    services: parsed.services.map((service) => resolveService(service, parsed)),
+  };
+}
+
+function resolveBucket(bucket: Parsed["bucket"]): BucketConfig {
+  const {
+    name,
+    existing,
+    versionsExpireAfterDays = 30,
+    uploadsExpireAfterDays = 7,
+  } = typeof bucket === "string" ? { name: bucket } : bucket;
+  return {
+    name: existing ?? name ?? "",
+    existing: existing !== undefined,
+    versionsExpireAfterDays,
+    uploadsExpireAfterDays,
+  };
+}
+
+function resolveBackend({ name, region, backend: { s3, cloud, local } }: Parsed): BackendConfig {
+  if (s3) return { kind: "s3", bucket: s3.bucket, key: s3.key ?? `${name}.tfstate`, region: s3.region ?? region };
+  if (cloud) {
+    const { hostname, organization, workspace = name, project } = cloud;
+    return { kind: "cloud", hostname, organization, workspace, ...(project !== undefined && { project }) };
+  }
+  return { kind: "local", path: local?.path ?? `terraform.${name}.tfstate` };
+}
+
+function resolveService(written: Parsed["services"][number], { defaults, repositories }: Parsed): ServiceConfig {
+  const service = typeof written === "string" ? { name: written } : written;
+  const { name } = service;
+  const sourceAccount = service.sourceAccount ?? defaults.sourceAccount;
+  return {
+    name,
+    key: service.key ?? `${name}.zip`,
+    archive: service.archive ?? `image/${name}`,
+    repository: service.repository ?? `${repositories.prefix}${name}`,
+    ...(sourceAccount !== undefined && { sourceAccount }),
+    tag: service.tag ?? defaults.tag,
+    movingTags: service.movingTags ?? defaults.movingTags,
+    compute: {
+      type: service.compute?.type ?? defaults.compute.type,
+      image: service.compute?.image ?? defaults.compute.image,
+    },
+    buildTimeout: service.buildTimeout ?? defaults.buildTimeout,
+    queuedTimeout: service.queuedTimeout ?? defaults.queuedTimeout,
+    environment: { ...defaults.environment, ...service.environment },
+  };
+}

@@ -1,0 +1,367 @@
+import { z } from "zod";
+import * as field from "./fields";
+import * as limits from "./limits";
+
+const sourceAccount = field.sourceAccount.meta({
+  description:
+    "What the reference of the image in the archive begins with: the account id or the host of the sender's registry. Quote account ids. Default: any.",
+});
+const tag = field.tagRule.meta({
+  description:
+    "Regular expression that the tag of the image in the archive must match; it is published under that tag.",
+});
+const movingTags = z
+  .array(field.imageTag)
+  .max(limits.MOVING_TAGS.max, `must list at most ${limits.MOVING_TAGS.max} tags`)
+  .check((context) => {
+    context.value.forEach((moving, index) => {
+      if (context.value.indexOf(moving) < index) {
+        context.issues.push({ code: "custom", path: [index], message: "must be listed once", input: moving });
+      }
+    });
+  })
+  .meta({
+    description: `Tags that always point to the newest image of the service, at most ${limits.MOVING_TAGS.max}. [] for none.`,
+    uniqueItems: true,
+  });
+const buildTimeout = field.count("minutes", limits.BUILD_TIMEOUT_MINUTES).meta({
+  description: `Minutes after which a running build is stopped, ${limits.BUILD_TIMEOUT_MINUTES.min} to ${limits.BUILD_TIMEOUT_MINUTES.max}.`,
+});
+const queuedTimeout = field.count("minutes", limits.QUEUED_TIMEOUT_MINUTES).meta({
+  description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}.`,
+});
+const environment = z.record(field.variableName, z.string()).meta({
+  description: "Further environment variables of the build, as strings; visible to everyone who may read the project.",
+});
+const computeType = z.enum(limits.COMPUTE_TYPES).meta({ description: "Size of the build machine." });
+const buildImage = field.buildImage.meta({
+  description: "Container image that the build runs in: x86_64 Linux with Node.js 22.",
+});
+
+const defaults = z
+  .strictObject({
+    sourceAccount: sourceAccount.optional(),
+    tag: tag.default("^[0-9a-f]{7,40}$"),
+    movingTags: movingTags.default(["staging"]),
+    compute: z
+      .strictObject({
+        type: computeType.default("BUILD_GENERAL1_SMALL"),
+        image: buildImage.default("aws/codebuild/amazonlinux-x86_64-standard:5.0"),
+      })
+      .meta({ description: "Where the builds run." })
+      .prefault({}),
+    buildTimeout: buildTimeout.default(30),
+    queuedTimeout: queuedTimeout.default(480),
+    environment: environment.default({}),
+  })
+  .meta({ description: "What every service gets unless it says otherwise." });
+
+const service = z
+  .strictObject({
+    name: field.serviceName.meta({
+      description:
+        "The service's name: lower-case letters and digits joined by single hyphens or underscores. The build project is <pipeline>_<name>.",
+    }),
+    key: field.dropKey
+      .meta({ description: "Object key that the sender uploads to, at most 1024 bytes. Default: <name>.zip" })
+      .optional(),
+    archive: field.archivePath
+      .meta({ description: "Where the docker archive lies inside the zip. Default: image/<name>" })
+      .optional(),
+    repository: field.repositoryName
+      .meta({
+        description:
+          "ECR repository that the pipeline creates and publishes to, 2 to 256 characters. Default: <repositories.prefix><name>",
+      })
+      .optional(),
+    sourceAccount: sourceAccount.optional(),
+    tag: tag.optional(),
+    movingTags: movingTags.optional(),
+    compute: z
+      .strictObject({ type: computeType.optional(), image: buildImage.optional() })
+      .meta({ description: "Where the builds run." })
+      .optional(),
+    buildTimeout: buildTimeout.optional(),
+    queuedTimeout: queuedTimeout.optional(),
+    environment: environment
+      .meta({
+        description: "Further environment variables of the build, added to those of defaults; the same name replaces.",
+      })
+      .optional(),
+  })
+  .meta({ description: "A service; what it leaves out comes from defaults." });
+
+/** A misspelt key is already reported; that the right one is missing follows from it. */
+function hasUnknownKey({ issues }: { readonly issues: readonly { readonly code?: string | undefined }[] }): boolean {
+  return issues.some(({ code }) => code === "unrecognized_keys");
+}
+
+const bucket = z
+  .strictObject({
+    name: field.bucketName
+      .meta({ description: "Bucket to create, 3 to 63 characters. Bucket names are global." })
+      .optional(),
+    existing: field.bucketName
+      .meta({
+        description: "Bucket to take as it is: its versioning, notifications, policy and lifecycle stay its owner's.",
+      })
+      .optional(),
+    versionsExpireAfterDays: field
+      .count("days", limits.VERSIONS_EXPIRE_AFTER_DAYS)
+      .meta({
+        description: `Days until a replaced version is deleted, at least ${limits.VERSIONS_EXPIRE_AFTER_DAYS.min}: longer than an event can wait in both queues. Default: 30.`,
+      })
+      .optional(),
+    uploadsExpireAfterDays: field
+      .count("days", { min: 1 })
+      .meta({ description: "Days until an unfinished upload is deleted. Default: 7." })
+      .optional(),
+  })
+  .meta({ oneOf: [{ required: ["name"] }, { required: ["existing"], maxProperties: 1 }] })
+  .check((context) => {
+    const { name, existing } = context.value;
+    const refuse = (message: string, input: unknown, ...path: string[]) =>
+      context.issues.push({ code: "custom", path, message, input });
+    if (name === undefined && existing === undefined && !hasUnknownKey(context)) {
+      refuse("must have a name (a bucket to create) or existing (a bucket to take as it is)", context.value);
+    }
+    if (existing === undefined) return;
+    if (name !== undefined)
+      refuse("must not stand beside existing: a bucket is created or taken as it is", name, "name");
+    for (const option of ["versionsExpireAfterDays", "uploadsExpireAfterDays"] as const) {
+      const value = context.value[option];
+      if (value !== undefined) {
+        refuse("must not stand beside existing: the lifecycle of an existing bucket is its owner's", value, option);
+      }
+    }
+  });
+
+const backend = z
+  .strictObject({
+    s3: z
+      .strictObject({
+        bucket: field.bucketName.meta({ description: "Bucket that holds the state; must exist, ideally versioned." }),
+        region: field.region.meta({ description: "Region of that bucket. Default: the pipeline's." }).optional(),
+        key: field.stateKey.meta({ description: "Object key of the state. Default: <pipeline>.tfstate" }).optional(),
+      })
+      .meta({ description: "State in S3, locked by a lock file beside it (Terraform 1.11 or newer)." })
+      .optional(),
+    cloud: z
+      .strictObject({
+        organization: field.cloudOrganization.meta({ description: "Organisation in HCP Terraform." }),
+        workspace: field.cloudWorkspace
+          .meta({ description: "Workspace of this pipeline. Default: the pipeline's name." })
+          .optional(),
+        project: field.cloudProject
+          .meta({ description: "Project that the workspace is made in. Default: the organisation's." })
+          .optional(),
+        hostname: field.hostname
+          .default("app.terraform.io")
+          .meta({ description: "Host of HCP Terraform or Terraform Enterprise." }),
+      })
+      .meta({ description: "State and runs in HCP Terraform." })
+      .optional(),
+    local: z
+      .strictObject({
+        path: field.relativePath
+          .meta({ description: "State file, relative to the project's folder. Default: terraform.<pipeline>.tfstate" })
+          .optional(),
+      })
+      .meta({ description: "State in a file of this machine, for trying out." })
+      .optional(),
+  })
+  .check((context) => {
+    const { s3, cloud, local } = context.value;
+    const kinds = [s3, cloud, local].filter((kind) => kind !== undefined);
+    if (kinds.length !== 1 && !hasUnknownKey(context)) {
+      context.issues.push({
+        code: "custom",
+        message: "must have exactly one of s3, cloud and local",
+        input: context.value,
+      });
+    }
+  })
+  .meta({
+    description: "Where Terraform keeps the state: exactly one of s3, cloud and local.",
+    minProperties: 1,
+    maxProperties: 1,
+  });
+
+/** Keys that an earlier one equals but for case, each with that one. */
+function findTwins(keys: readonly string[]): [key: string, earlier: string][] {
+  const seen = new Map<string, string>();
+  return keys.flatMap((key) => {
+    const earlier = seen.get(key.toLowerCase());
+    if (earlier === undefined) seen.set(key.toLowerCase(), key);
+    return earlier === undefined ? [] : [[key, earlier] as [string, string]];
+  });
+}
+
+/** A pipeline as `pipeline.yaml` and library users write it. The one source of its types, defaults, rules and JSON Schema. */
+export const pipelineSchema = z
+  .strictObject({
+    name: field.pipelineName.meta({
+      description:
+        "The pipeline's name, which begins the names of all that it creates: lower-case letters and digits joined by single hyphens, the first a letter.",
+    }),
+    region: field.region.meta({ description: "AWS region, of any partition: us-east-1, cn-north-1, us-gov-west-1." }),
+    bucket: z
+      .union([field.bucketName, bucket], { error: "must be a bucket's name or a mapping" })
+      .meta({ description: "Bucket that the drops go to. A name alone is a bucket to create." }),
+    trigger: z
+      .enum(["queue"])
+      .meta({ description: "The way from the finished upload to the build. queue: S3, SQS, Lambda." })
+      .default("queue"),
+    publisher: z
+      .enum(["stream"])
+      .meta({
+        description: "The way from the archive to the registry. stream: blob by blob, without docker or privilege.",
+      })
+      .default("stream"),
+    packaging: z
+      .enum(["archive", "prebuilt"])
+      .meta({
+        description:
+          "Who zips the programs. archive: Terraform, when it plans. prebuilt: synth, for runs that plan and apply on different machines. Default: archive, with backend.cloud prebuilt.",
+      })
+      .optional(),
+    roles: z
+      .enum(["own", "shared"])
+      .meta({ description: "One role for the builds of each service, or one for all of the pipeline." })
+      .default("own"),
+    backend: backend.default({ local: {} }),
+    repositories: z
+      .strictObject({
+        prefix: field.repositoryPrefix
+          .meta({ description: "Begins the names of repositories that a service does not name itself, such as team/." })
+          .default(""),
+        scanOnPush: z
+          .boolean()
+          .meta({ description: "Scan each image for known vulnerabilities when it is pushed." })
+          .default(true),
+        untaggedExpireAfterDays: field
+          .count("days", { min: 1 })
+          .meta({ description: "Days after its push at which an image without a tag is deleted." })
+          .default(14),
+        keep: field
+          .count("images", { min: 1 })
+          .meta({
+            description: "Images to keep in each repository; what a moving tag points to is always kept. Default: all.",
+          })
+          .optional(),
+      })
+      .meta({ description: "What the ECR repositories have in common." })
+      .prefault({}),
+    logs: z
+      .strictObject({
+        retentionDays: z
+          .literal(limits.LOG_RETENTION_DAYS, {
+            error: `must be a number of days that CloudWatch Logs knows: ${limits.LOG_RETENTION_DAYS.join(", ")}`,
+          })
+          .meta({ description: "Days that the logs of function and builds are kept." })
+          .default(30),
+      })
+      .meta({ description: "CloudWatch log groups." })
+      .prefault({}),
+    tags: z
+      .record(field.resourceTagKey, field.resourceTagValue)
+      .check((context) => {
+        const keys = Object.keys(context.value);
+        if (keys.length > limits.RESOURCE_TAGS.max) {
+          context.issues.push({
+            code: "custom",
+            message: `must be at most ${limits.RESOURCE_TAGS.max} tags`,
+            input: keys,
+          });
+        }
+        // IAM takes Team and team for one key. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+        for (const [key, twin] of findTwins(keys)) {
+          const message = `must differ from ${twin} in more than case`;
+          context.issues.push({ code: "custom", path: [key], message, input: key });
+        }
+      })
+      .meta({
+        description: `Tags of every AWS resource, at most ${limits.RESOURCE_TAGS.max}.`,
+        maxProperties: limits.RESOURCE_TAGS.max,
+      })
+      .default({}),
+    defaults: defaults.prefault({}),
+    services: z
+      .array(
+        z.union([field.serviceName.meta({ description: "The service's name; everything else is default." }), service], {
+          error: "must be a service's name or a mapping",
+        }),
+      )
+      .min(1, "must list at least one service, such as - api")
+      .meta({ description: "The services whose images are dropped, in any order. A name alone is enough." }),
+  })
+  .meta({ title: "A pipeline of s3-codebuild-trigger", description: "One document per pipeline, separated by ---" });
+
+/** A pipeline as it is written: shorthands allowed, defaults left out. */
+export type PipelineInput = z.input<typeof pipelineSchema>;
+
+/** A pipeline with every default filled in and everything checked. */
+export interface PipelineConfig {
+  readonly name: string;
+  readonly region: string;
+  readonly bucket: BucketConfig;
+  readonly trigger: "queue";
+  readonly publisher: "stream";
+  readonly packaging: "archive" | "prebuilt";
+  readonly roles: "own" | "shared";
+  readonly backend: BackendConfig;
+  readonly repositories: RepositoriesConfig;
+  readonly logs: { readonly retentionDays: number };
+  /** Tags of every AWS resource. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Sorted by name, whatever order they were written in. */
+  readonly services: readonly ServiceConfig[];
+}
+
+export interface BucketConfig {
+  readonly name: string;
+  /** The bucket is taken as it is, and nothing about it is configured; the days below then mean nothing. */
+  readonly existing: boolean;
+  readonly versionsExpireAfterDays: number;
+  readonly uploadsExpireAfterDays: number;
+}
+
+export type BackendConfig =
+  | { readonly kind: "s3"; readonly bucket: string; readonly key: string; readonly region: string }
+  | {
+      readonly kind: "cloud";
+      readonly hostname: string;
+      readonly organization: string;
+      readonly workspace: string;
+      readonly project?: string;
+    }
+  /** `path` is relative to the project's folder, the one that holds cdktf.out. */
+  | { readonly kind: "local"; readonly path: string };
+
+export interface RepositoriesConfig {
+  readonly scanOnPush: boolean;
+  readonly untaggedExpireAfterDays: number;
+  /** Images to keep in each repository; absent keeps all. */
+  readonly keep?: number;
+}
+
+export interface ServiceConfig {
+  readonly name: string;
+  /** The object key that is dropped. */
+  readonly key: string;
+  /** The docker archive's path inside the zip. */
+  readonly archive: string;
+  /** The ECR repository's full name. */
+  readonly repository: string;
+  /** What the image's reference begins with; absent accepts any. */
+  readonly sourceAccount?: string;
+  /** Source of the regular expression for the image's tag. */
+  readonly tag: string;
+  readonly movingTags: readonly string[];
+  readonly compute: { readonly type: (typeof limits.COMPUTE_TYPES)[number]; readonly image: string };
+  /** Minutes. */
+  readonly buildTimeout: number;
+  /** Minutes. */
+  readonly queuedTimeout: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
