@@ -44,6 +44,16 @@ module.exports = tseslint.config(
       ],
     },
   })),
+  {
+    // Publisher and proof must not share a misreading.
+    files: ["local/proof/**/*.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        { patterns: [barrel, { regex: "^\\.\\./", message: "The proof of an image shares no code with anything else." }] },
+      ],
+    },
+  },
   // A construct is made for its effect on the tree.
   { files: ["main.ts", "infrastructure/**/*.ts"], rules: { "no-new": "off" } },
   { files: ["__tests__/**/*.ts"], rules: { "@typescript-eslint/no-non-null-assertion": "off" } },
