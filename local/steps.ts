@@ -58,7 +58,9 @@ export class Steps {
     if (!this.#running) return;
     const seconds = (Date.now() - this.#running.since) / 1000;
     this.times[this.#running.title] = seconds;
-    this.#out.write(`${this.#label(state)}  ${this.#running.title.padEnd(44)} ${seconds.toFixed(1).padStart(6)} s  ${outcome}\n`);
+    this.#out.write(
+      `${this.#label(state)}  ${this.#running.title.padEnd(44)} ${seconds.toFixed(1).padStart(6)} s  ${outcome}\n`,
+    );
     this.#running = undefined;
   }
 

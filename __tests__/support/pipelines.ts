@@ -1,0 +1,111 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { loadPipelines } from "../../config/load";
+import type { PipelineConfig } from "../../config/schema";
+import { startEnvironment, type Environment } from "../../local/environment";
+import { awsClients, type Clients } from "../../local/journey";
+import { startDockerRegistry } from "../../local/registry/docker-registry";
+import { requires } from "./requires";
+import { stackDirectory } from "../../local/synth";
+import { prepareTerraform } from "../../local/terraform";
+import { terraform, type StackTerraform } from "../../local/terraform/run";
+import { ensureStateBucket } from "../../local/terraform/state-bucket";
+
+const PROJECT = resolve(__dirname, "../..");
+
+export interface AppliedPipeline {
+  readonly config: PipelineConfig;
+  readonly stack: StackTerraform;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** Pipelines that real Terraform applied to AWS on this machine, each from its own state. */
+export interface AppliedPipelines {
+  readonly environment: Environment;
+  readonly clients: Clients;
+  /** For whatever a test wants to keep. */
+  readonly directory: string;
+  /** What happened in the environment, a line each. */
+  readonly lines: readonly string[];
+  pipeline(name: string): AppliedPipeline;
+  close(): Promise<void>;
+}
+
+export interface ApplyOptions {
+  /** Runs before the apply, against the empty environment: makes what "exists already". */
+  readonly before?: (clients: Clients) => Promise<void>;
+}
+
+/** Starts AWS on this machine, with docker-registry as the storage where it is installed, synthesises `yaml` and applies it. */
+export async function applyPipelines(yaml: string, { before }: ApplyOptions = {}): Promise<AppliedPipelines> {
+  const directory = await mkdtemp(join(tmpdir(), "pipelines-"));
+  const closing: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  try {
+    const file = join(directory, "pipeline.yaml");
+    await writeFile(file, yaml);
+    const { pipelines } = loadPipelines(file);
+    const region = pipelines[0]?.region ?? "";
+
+    const registry = join(directory, "docker-registry");
+    await mkdir(registry);
+    const storage = requires("docker-registry", "apt-get install docker-registry")
+      ? await startDockerRegistry({ directory: registry })
+      : undefined;
+    if (storage) closing.push(() => storage.close());
+    const lines: string[] = [];
+    const environment = await startEnvironment({
+      projectDirectory: PROJECT,
+      directory,
+      region,
+      storage,
+      onLine: (line) => lines.push(line),
+    });
+    closing.push(() => environment.close());
+    Object.assign(process.env, environment.variables);
+    const clients = awsClients(region);
+    closing.push(() => {
+      clients.close();
+    });
+    await before?.(clients);
+
+    const output = join(directory, "cdktf.out");
+    await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["main.ts"], {
+      cwd: PROJECT,
+      env: { ...process.env, PIPELINE_FILE: file, CDKTF_OUTDIR: output },
+    });
+    const setup = await prepareTerraform({ directory: join(directory, "terraform") });
+    closing.push(() => setup.close());
+    const applied = await Promise.all(
+      pipelines.map(async (config): Promise<AppliedPipeline> => {
+        const { backend, name } = config;
+        if (backend.kind === "s3") await ensureStateBucket({ endpoint: environment.endpoint, ...backend });
+        const stack = terraform(setup, stackDirectory(output, name));
+        await stack.init();
+        await stack.plan();
+        await stack.apply();
+        return { config, stack, outputs: await stack.output() };
+      }),
+    );
+    return {
+      environment,
+      clients,
+      directory,
+      lines,
+      pipeline: (name) => {
+        const found = applied.find(({ config }) => config.name === name);
+        if (!found) throw new Error(`no pipeline ${name} was applied`);
+        return found;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { BatchDeleteImageCommand, ListImagesCommand, type ECRClient } from "@aws-sdk/client-ecr";
+import { DeleteObjectsCommand, ListObjectVersionsCommand, type S3Client } from "@aws-sdk/client-s3";
+import { stringify } from "yaml";
+import { loadPipelines } from "../config/load";
+import type { PipelineInput } from "../config/schema";
+import { awsClients, drop, packageImage, proveDrop, successfulBuild } from "./journey";
+import { Steps } from "./steps";
+import { stackDirectory, synthesise } from "./synth";
+import { prepareTerraform } from "./terraform";
+import { terraform } from "./terraform/run";
+
+const HELP = `npm run acceptance -- --profile P --region R [--keep]
+
+The proof of the demo in your own AWS account: applies a throw-away pipeline with a random name (state in a local file), drops an image
+archive into S3, waits for the build, reads the image back from ECR and proves that it is the archive's, plans again, then
+empties and destroys everything. Costs a few cents. What it creates is tagged and named acceptance-<random>.
+
+  --profile P  a profile of your AWS configuration
+  --region R   e.g. eu-west-1, cn-north-1
+  --keep       leave the pipeline in place, and say how to destroy it
+  --help       this text
+`;
+
+const PROJECT = resolve(__dirname, "..");
+const MEGABYTES = 30;
+
+async function acceptance(profile: string, region: string, keep: boolean): Promise<void> {
+  process.env.AWS_PROFILE = profile;
+  process.env.AWS_REGION = region;
+  const proxyUrl = process.env.HTTPS_PROXY;
+  const steps = new Steps();
+  const id = `acceptance-${randomBytes(4).toString("hex")}`;
+  const work = await mkdtemp(join(tmpdir(), `${id}-`));
+  const input: PipelineInput = {
+    name: id,
+    region,
+    bucket: `${id}-drops`,
+    backend: { local: { path: "terraform.tfstate" } },
+    repositories: { prefix: `${id}/` },
+    services: ["sample"],
+  };
+  const file = join(work, "pipeline.yaml");
+  await writeFile(file, stringify(input));
+  const [pipeline] = loadPipelines(file).pipelines;
+  const [service] = pipeline?.services ?? [];
+  if (!pipeline || !service) throw new Error(`${file} describes no service`);
+
+  const output = join(work, "cdktf.out");
+  await steps.run("cdktf synth", () => synthesise({ projectDirectory: PROJECT, pipelineFile: file, output }));
+  const setup = await prepareTerraform({ directory: join(PROJECT, ".local", "terraform") });
+  const clients = awsClients(region);
+  const stack = terraform(setup, stackDirectory(output, pipeline.name), {
+    onLine: (line) => {
+      steps.note(line);
+    },
+  });
+  let proved = false;
+  try {
+    await steps.run("terraform init", () => stack.init());
+    await steps.run(
+      "terraform plan",
+      () => stack.plan(),
+      ({ summary }) => summary,
+    );
+    try {
+      await steps.run("terraform apply", () => stack.apply());
+      const outputs = await stack.output();
+      const gitHash = randomBytes(6).toString("hex");
+      const image = await packageImage({ service, gitHash, directory: work, bytes: MEGABYTES * 1e6 });
+      const versionId = await steps.run("drop", () => drop(clients.s3, pipeline.bucket.name, image));
+      await steps.run("build", () =>
+        successfulBuild(clients, pipeline, service, versionId, (build) => {
+          steps.note(build.currentPhase ?? "");
+        }),
+      );
+      const repository = (outputs.repository_urls as Record<string, string>)[service.name] ?? "";
+      for (const tag of [gitHash, ...service.movingTags]) {
+        await steps.run(
+          `read back and prove :${tag}`,
+          () => proveDrop(clients, repository, image, tag, proxyUrl === undefined ? undefined : { proxyUrl }),
+          ({ config }) => `config ${config.digest}`,
+        );
+      }
+      await steps.run(
+        "terraform plan again",
+        () => stack.plan(),
+        ({ changes, summary }) => {
+          if (changes) throw new Error(`the second plan must be empty: ${summary}`);
+          return summary;
+        },
+      );
+      proved = true;
+    } finally {
+      if (!keep) {
+        await steps.run("empty the bucket and the repository", async () => {
+          await emptyBucket(clients.s3, pipeline.bucket.name);
+          await emptyRepository(clients.ecr, service.repository);
+        });
+        await steps.run("terraform destroy", () => stack.destroy());
+      }
+    }
+  } finally {
+    clients.close();
+    await setup.close();
+    if (proved && !keep) await rm(work, { recursive: true, force: true });
+    else console.log(`\nTo destroy what is left: cd ${stackDirectory(output, pipeline.name)} && terraform destroy`);
+  }
+}
+
+/** Deletes every object version and delete marker, so that Terraform can destroy the bucket. */
+async function emptyBucket(s3: S3Client, bucket: string): Promise<void> {
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    const objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
+    if (objects.length === 0) return;
+    await s3.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }));
+  }
+}
+
+async function emptyRepository(ecr: ECRClient, repositoryName: string): Promise<void> {
+  for (;;) {
+    const { imageIds = [] } = await ecr.send(new ListImagesCommand({ repositoryName, maxResults: 100 }));
+    if (imageIds.length === 0) return;
+    await ecr.send(new BatchDeleteImageCommand({ repositoryName, imageIds }));
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    profile: { type: "string" },
+    region: { type: "string" },
+    keep: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+} else if (values.profile === undefined || values.region === undefined) {
+  console.error(`--profile and --region must both be given.\n\n${HELP}`);
+  process.exitCode = 2;
+} else {
+  acceptance(values.profile, values.region, values.keep).catch((error: unknown) => {
+    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  });
+}
