@@ -38,7 +38,10 @@ module.exports = tseslint.config(
         {
           patterns: [
             barrel,
-            ...folders.map((name) => ({ regex: `^(\\.\\./)+${name}(/|$)`, message: `${folder}/ must not import ${name}/.` })),
+            ...folders.map((name) => ({
+              regex: `^(\\.\\./)+${name}(/|$)`,
+              message: `${folder}/ must not import ${name}/.`,
+            })),
           ],
         },
       ],
@@ -50,7 +53,12 @@ module.exports = tseslint.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [barrel, { regex: "^\\.\\./", message: "The proof of an image shares no code with anything else." }] },
+        {
+          patterns: [
+            barrel,
+            { regex: "^\\.\\./", message: "The proof of an image shares no code with anything else." },
+          ],
+        },
       ],
     },
   },

@@ -9,6 +9,7 @@ const SERVICES = [1, 100, 1000] as const;
 const TARGET_SECONDS = 10;
 const TARGET_GROWTH = 1.5;
 const TARGET_RESOURCES = 6;
+const MIN_ROUNDS = 3;
 
 /** Peak memory is the last thing that the synthesising process prints. */
 const PROGRAM = `process.on("exit", () => console.log(process.resourceUsage().maxRSS)); require("./main.ts");`;
@@ -19,7 +20,8 @@ const PROGRAM = `process.on("exit", () => console.log(process.resourceUsage().ma
  */
 export async function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "3" } } });
-  const rounds = Math.max(3, Number(values.rounds));
+  const rounds = Number(values.rounds);
+  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
   const folder = mkdtempSync(join(tmpdir(), "bench-synth-"));
   try {
     const samples = await measure(folder, rounds);

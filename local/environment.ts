@@ -35,7 +35,11 @@ export interface Environment {
 /** Account of every resource here: moto's default. https://docs.getmoto.org/en/latest/docs/multi_account.html */
 export const LOCAL_ACCOUNT = "123456789012";
 
+/** Here the SDK may run on Node 20, and says at each start that it will not for ever; in AWS, everything runs on Node 22. */
+const NO_NODE_WARNING = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
+
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  process.env[NO_NODE_WARNING] ??= "true";
   const { projectDirectory, directory, region, storage, port, onLine = () => undefined } = options;
   const started: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(piece: T): T => {
@@ -66,6 +70,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       AWS_ACCESS_KEY_ID: "test",
       AWS_SECRET_ACCESS_KEY: "test",
       AWS_ENDPOINT_URL: moto.url,
+      [NO_NODE_WARNING]: "true",
     };
     const codebuild = keep(
       await startCodeBuild({

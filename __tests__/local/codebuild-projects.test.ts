@@ -268,6 +268,12 @@ test("deleting a project leaves its builds, and may be done twice", async () => 
   expect((await bench.startBuild()).buildNumber).toBe(2);
 });
 
+test("a project may be deleted by its ARN, as Terraform does it", async () => {
+  const { arn } = await create();
+  await bench.client.send(new DeleteProjectCommand({ name: arn }));
+  expect(await get("sample")).toBeUndefined();
+});
+
 test("ListProjects sorts by name and pages by 100; BatchGetProjects names what is not there", async () => {
   const names = Array.from({ length: 101 }, (_, n) => `p${String(n).padStart(3, "0")}`);
   for (const name of [...names].reverse()) await create({ name });

@@ -69,9 +69,10 @@ export class Projects {
     this.#entry(projectName);
   }
 
-  /** As on AWS, deleting what is not there succeeds, and builds outlive their project. */
+  /** As on AWS, deleting what is not there succeeds, and builds outlive their project. Terraform names it by its ARN. */
   delete(raw: unknown): void {
-    this.#projects.delete(parseInput(inputs.projectName, raw).name);
+    const project = this.#find(parseInput(inputs.projectName, raw).name);
+    if (project) this.#projects.delete(project.name);
   }
 
   /** Each name may also be the project's ARN. */

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { App } from "cdktf";
+import { parsePipeline } from "../../config/parse";
+import type { PipelineInput } from "../../config/schema";
+import { PipelineStack } from "../../infrastructure/stack";
+import { pipelineInput } from "../support/synthesis";
+import { validateStack } from "../support/terraform";
+
+let outdir: string;
+beforeEach(() => (outdir = mkdtempSync(join(tmpdir(), "validate-"))));
+afterEach(() => {
+  rmSync(outdir, { recursive: true });
+});
+
+const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
+  "a name alone for everything": {},
+  "an existing bucket, one role, prebuilt packages": {
+    bucket: { existing: "their-drops" },
+    roles: "shared",
+    packaging: "prebuilt",
+  },
+  "state in S3": { region: "cn-north-1", backend: { s3: { bucket: "our-state" } } },
+  "state in HCP Terraform": { region: "us-gov-west-1", backend: { cloud: { organization: "examples" } } },
+  "values that look like templates": {
+    services: [
+      {
+        name: "api",
+        key: "drops/*/a?$b.zip",
+        archive: "image/${api}",
+        tag: "^v%{2}$",
+        movingTags: ["staging", "latest"],
+        environment: { HOME_OF: "${HOME}", QUOTED: 'a "b"\n%{ if }' },
+      },
+    ],
+    repositories: { keep: 10 },
+  },
+};
+
+test.each(Object.keys(PIPELINES))(
+  "real Terraform accepts the stack of %s",
+  async (title) => {
+    const app = new App({ outdir, stackTraces: false });
+    new PipelineStack(app, parsePipeline(pipelineInput(PIPELINES[title])));
+    app.synth();
+    expect(await validateStack(join(outdir, "stacks/images"))).toStrictEqual([]);
+  },
+  120_000,
+);

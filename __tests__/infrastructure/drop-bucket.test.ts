@@ -1,0 +1,133 @@
+import { synthesise } from "../support/synthesis";
+
+describe("a bucket of the pipeline's own", () => {
+  const pipeline = synthesise({
+    bucket: { name: "image-drops", versionsExpireAfterDays: 45, uploadsExpireAfterDays: 3 },
+  });
+
+  test("has the configured name and is never emptied by Terraform", () => {
+    expect(pipeline.resource("aws_s3_bucket", "bucket/private/bucket")).toStrictEqual({
+      bucket: "image-drops",
+      force_destroy: false,
+    });
+  });
+
+  test("is versioned", () => {
+    expect(pipeline.resource("aws_s3_bucket_versioning")).toStrictEqual({
+      bucket: "image-drops",
+      versioning_configuration: { status: "Enabled" },
+    });
+  });
+
+  test("drops unfinished uploads and replaced versions after the configured days, and no current version ever", () => {
+    const { rule } = pipeline.resource("aws_s3_bucket_lifecycle_configuration");
+    expect(rule).toStrictEqual([
+      {
+        id: "unfinished-uploads",
+        status: "Enabled",
+        filter: [{ prefix: "" }],
+        abort_incomplete_multipart_upload: [{ days_after_initiation: 3 }],
+      },
+      {
+        id: "replaced-versions",
+        status: "Enabled",
+        filter: [{ prefix: "" }],
+        noncurrent_version_expiration: [{ noncurrent_days: 45 }],
+        expiration: [{ expired_object_delete_marker: true }],
+      },
+    ]);
+  });
+
+  test("waits with the rule about versions until there are versions", () => {
+    expect(pipeline.dependencies("aws_s3_bucket_lifecycle_configuration")).toStrictEqual([
+      "aws_s3_bucket_versioning images/pipeline/bucket/versioning",
+    ]);
+  });
+
+  test("reports finished uploads of zips to the queue, once they get version ids", () => {
+    expect(pipeline.resource("aws_s3_bucket_notification")).toStrictEqual({
+      bucket: "image-drops",
+      queue: [
+        {
+          id: "drops",
+          queue_arn: "arn:aws:sqs:us-east-1:111122223333:images_drops",
+          events: ["s3:ObjectCreated:*"],
+          filter_suffix: ".zip",
+        },
+      ],
+    });
+    expect(pipeline.dependencies("aws_s3_bucket_notification")).toStrictEqual([
+      "aws_s3_bucket_versioning images/pipeline/bucket/versioning",
+    ]);
+  });
+
+  test("has nothing to ask of an owner", () => {
+    expect(pipeline.output).not.toHaveProperty("bucket_owner_must_add");
+  });
+});
+
+describe.each(["bucket", "tools"])("the %s bucket", (owner) => {
+  const pipeline = synthesise();
+  const bucket = owner === "bucket" ? "image-drops" : "images-tools-111122223333-us-east-1";
+
+  test("is never public", () => {
+    expect(pipeline.resource("aws_s3_bucket_public_access_block", `${owner}/private/public-access`)).toStrictEqual({
+      bucket,
+      block_public_acls: true,
+      block_public_policy: true,
+      ignore_public_acls: true,
+      restrict_public_buckets: true,
+    });
+  });
+
+  test("belongs to its account, whoever writes", () => {
+    expect(pipeline.resource("aws_s3_bucket_ownership_controls", `${owner}/private/ownership`)).toStrictEqual({
+      bucket,
+      rule: { object_ownership: "BucketOwnerEnforced" },
+    });
+  });
+
+  test("is encrypted", () => {
+    const encryption = pipeline.resource(
+      "aws_s3_bucket_server_side_encryption_configuration",
+      `${owner}/private/encryption`,
+    );
+    expect(encryption).toStrictEqual({
+      bucket,
+      rule: [{ apply_server_side_encryption_by_default: { sse_algorithm: "AES256" } }],
+    });
+  });
+
+  test("gets its policy after its public access block, since S3 refuses both at once", () => {
+    expect(pipeline.dependencies("aws_s3_bucket_policy", `${owner}/private/policy`)).toStrictEqual([
+      `aws_s3_bucket_public_access_block images/pipeline/${owner}/private/public-access`,
+    ]);
+  });
+});
+
+describe("an existing bucket", () => {
+  const pipeline = synthesise({ bucket: { existing: "their-drops" } });
+
+  test("is named in the function's routes and in no resource of its own", () => {
+    const buckets = [...pipeline.written()].filter(([address]) => address.startsWith("aws_s3_"));
+    expect(buckets.length).toBeGreaterThan(0);
+    for (const [address, text] of buckets)
+      expect([address, text.includes("their-drops")]).toStrictEqual([address, false]);
+  });
+
+  test("has an owner who is told exactly what to add", () => {
+    expect(pipeline.output.bucket_owner_must_add).toStrictEqual({
+      description: "What the bucket's owner has to add to its aws_s3_bucket_notification",
+      value: {
+        queue: [
+          {
+            queue_arn: "arn:aws:sqs:us-east-1:111122223333:images_drops",
+            events: ["s3:ObjectCreated:*"],
+            filter_suffix: ".zip",
+          },
+        ],
+      },
+    });
+    expect(pipeline.output.bucket?.value).toBe("their-drops");
+  });
+});

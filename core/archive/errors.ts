@@ -1,0 +1,227 @@
+/** An archive cannot be read or is not what was promised. The message says what was found, what was expected, what to do. */
+export abstract class ArchiveError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A form of archive that exists in the wild and that the publisher does not read. */
+export class NotSupportedYetError extends ArchiveError {
+  constructor(found: string, expected: string, remedy: string) {
+    super(`not supported yet: found ${found}, expected ${expected}; ${remedy}`);
+  }
+}
+
+export class ShortReadError extends ArchiveError {
+  constructor(name: string, found: number, expected: number) {
+    super(
+      `reading ${name} gave ${found} bytes, expected ${expected}; start the build again, and look at what changes it`,
+    );
+  }
+}
+
+export class NotAZipError extends ArchiveError {
+  constructor(name: string, size: number, found: string, member: string) {
+    super(
+      `${name} is not a zip: found ${found} (${size} bytes), expected a zip that holds the image archive at ${member}; ` +
+        "zip the output of `docker save` under that path and upload it again",
+    );
+  }
+}
+
+export class TruncatedZipError extends ArchiveError {
+  constructor(name: string, size: number) {
+    super(
+      `${name} is truncated: found the start of a zip but not its end in ${size} bytes, expected the whole zip; ` +
+        "compare the size with the original and upload it again",
+    );
+  }
+}
+
+export class BrokenZipError extends ArchiveError {
+  constructor(name: string, problem: string, options?: ErrorOptions) {
+    super(
+      `${name} is a damaged zip: found ${problem}, expected a zip that \`unzip -t\` accepts; zip and upload it again`,
+      options,
+    );
+  }
+}
+
+export class MemberMissingError extends ArchiveError {
+  constructor(name: string, member: string, found: readonly string[]) {
+    super(
+      `${name} has no image archive at ${member}: found ${list(found, "no members")}, expected a member named exactly ${member}; ` +
+        "zip the archive under that path, or set the service's archive path to where it is",
+    );
+  }
+}
+
+export class TooManyEntriesError extends ArchiveError {
+  constructor(name: string, limit: number) {
+    super(
+      `${name} has too many entries: found more than ${limit}, expected at most ${limit}; save one image per archive`,
+    );
+  }
+}
+
+export class MemberTooLargeError extends ArchiveError {
+  constructor(name: string, found: number, limit: number) {
+    super(
+      `${name} is too large: found ${found} bytes, expected at most ${limit}; save the image again with \`docker save\``,
+    );
+  }
+}
+
+export class SpoolFullError extends ArchiveError {
+  constructor(directory: string, needed: number, free: number) {
+    super(
+      `no room to unpack the archive: found ${free} bytes free in ${directory}, expected ${needed}; ` +
+        "choose a larger compute type, or store the archive in the zip without compression (`zip -0`), which needs no room",
+    );
+  }
+}
+
+export class TruncatedTarError extends ArchiveError {
+  constructor(name: string, size: number, found: string) {
+    super(
+      `${name} is truncated: found ${found} at its end (${size} bytes), expected a whole tar; ` +
+        "save the image again with `docker save`, check that it ended without an error, and upload it",
+    );
+  }
+}
+
+export class BrokenTarError extends ArchiveError {
+  constructor(name: string, offset: number, problem: string) {
+    super(
+      `${name} is a damaged tar: found ${problem} at byte ${offset}, expected a tar that \`tar -t\` accepts; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+export class NotAnImageArchiveError extends ArchiveError {
+  constructor(name: string, found: string) {
+    super(
+      `${name} is not an image archive: found ${found}, expected the tar that \`docker save\` writes, with a manifest.json; ` +
+        "save the image with `docker save` and upload it again",
+    );
+  }
+}
+
+export class EntryMissingError extends ArchiveError {
+  constructor(archive: string, entry: string, wantedBy: string) {
+    super(
+      `${archive} is incomplete: found no ${entry}, expected it since ${wantedBy} names it; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+export class AmbiguousEntryError extends ArchiveError {
+  constructor(archive: string, entry: string) {
+    super(
+      `${archive} is ambiguous: found several entries named ${entry}, expected one; ` +
+        "save the image again into a new file and upload it",
+    );
+  }
+}
+
+export class UnsafeLinkError extends ArchiveError {
+  constructor(archive: string, entry: string, problem: string) {
+    super(
+      `${archive} has an unusable link: found ${entry}, which ${problem}, expected a link to a file of the archive; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+export class InvalidJsonError extends ArchiveError {
+  constructor(entry: string, problem: string, options?: ErrorOptions) {
+    super(
+      `${entry} cannot be understood: found ${problem}, expected what \`docker save\` writes; save the image again with it`,
+      options,
+    );
+  }
+}
+
+export class DigestMismatchError extends ArchiveError {
+  constructor(what: string, found: string, expected: string) {
+    super(
+      `${what} is damaged: found ${found}, expected ${expected}; nothing was tagged; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+export class LayerCountError extends ArchiveError {
+  constructor(archive: string, layers: number, diffIds: number) {
+    super(
+      `${archive} contradicts itself: found ${layers} layers in manifest.json, expected ${diffIds} as in the image's configuration; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+export class NoImageError extends ArchiveError {
+  constructor(archive: string, references: readonly string[], wanted: string) {
+    super(
+      `${archive} has no image for this service: found ${list(references, "only images without a name")}, expected ${wanted}; ` +
+        "tag the image so before `docker save NAME:TAG`, or correct the service's account and repository",
+    );
+  }
+}
+
+export class NoGitHashError extends ArchiveError {
+  constructor(archive: string, references: readonly string[], tagPattern: RegExp) {
+    super(
+      `${archive} has no image tagged with a git hash: found ${list(references, "no references")}, ` +
+        `expected a tag that matches ${tagPattern.source}; tag the image with its git hash before \`docker save NAME:TAG\``,
+    );
+  }
+}
+
+export class SeveralImagesError extends ArchiveError {
+  constructor(archive: string, references: readonly string[], wanted: string) {
+    super(
+      `${archive} has several images for this service: found ${list(references, "no references")}, ` +
+        `expected one image with one git hash under ${wanted}; save only that image with \`docker save NAME:TAG\``,
+    );
+  }
+}
+
+/** The object is not there any more, or never was. */
+export class ObjectGoneError extends ArchiveError {
+  constructor(name: string, reason: string, options?: ErrorOptions) {
+    super(
+      `${name} cannot be read: found that it was deleted or overwritten since the event (${reason}), expected the object as it was uploaded; ` +
+        "a newer upload has its own build, otherwise upload it again",
+      options,
+    );
+  }
+}
+
+export class ObjectDeniedError extends ArchiveError {
+  constructor(name: string, reason: string, options?: ErrorOptions) {
+    super(
+      `${name} cannot be read: found that S3 denies access (${reason}), expected s3:GetObject and s3:GetObjectVersion, and kms:Decrypt for ` +
+        "its key, to be granted to the build's role; grant them, or upload the object again if it was deleted",
+      options,
+    );
+  }
+}
+
+export class ObjectUnreadableError extends ArchiveError {
+  constructor(name: string, reason: string, options?: ErrorOptions) {
+    super(`${name} cannot be read: found ${reason}, expected the bytes of the object; start the build again`, options);
+  }
+}
+
+const LISTED = 10;
+
+/** At most ten of what was found: an archive may hold a million. */
+export function list(items: readonly string[], none: string): string {
+  if (items.length === 0) return none;
+  const rest = items.length - LISTED;
+  return items.slice(0, LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}

@@ -1,0 +1,50 @@
+import { readDockerArchive } from "./docker-archive";
+import { NotAnImageArchiveError, NotAZipError, NotSupportedYetError } from "./errors";
+import { describeFormat, detectFormat, FORMAT_BYTES } from "./format";
+import type { ImageArchive } from "./image";
+import type { RandomAccess } from "./source";
+import { TarIndex } from "./tar";
+import { findZipMember, openZipMember } from "./zip";
+
+export interface OpenArchiveOptions {
+  /** Member of the zip that is the image archive. */
+  readonly archivePath: string;
+  /** Directory that takes the archive while it is read, if it cannot be read in place. */
+  readonly spoolDirectory: string;
+}
+
+/** The images of the archive that a zip holds. Only directories and lists are read; layers are read when they are sent. */
+export async function openArchive(object: RandomAccess, options: OpenArchiveOptions): Promise<ImageArchive> {
+  await checkZip(object, options.archivePath);
+  const member = await findZipMember(object, options.archivePath);
+  const archive = await openZipMember(object, member, options.spoolDirectory);
+  await checkTar(archive);
+  return readDockerArchive(await TarIndex.read(archive));
+}
+
+async function checkZip(object: RandomAccess, archivePath: string): Promise<void> {
+  const head = await object.bytes(0, Math.min(object.size, FORMAT_BYTES));
+  const format = detectFormat(head);
+  if (format === "zip") return;
+  const found = describeFormat(format, head);
+  if (format === "empty" || format === "unknown") throw new NotAZipError(object.name, object.size, found, archivePath);
+  throw new NotSupportedYetError(
+    `${found} as the object itself (${object.name})`,
+    `a zip that holds the image archive at ${archivePath}`,
+    "put the output of `docker save` into a zip under that path",
+  );
+}
+
+async function checkTar(archive: RandomAccess): Promise<void> {
+  const head = await archive.bytes(0, Math.min(archive.size, FORMAT_BYTES));
+  const format = detectFormat(head);
+  if (format === "tar") return;
+  const found = describeFormat(format, head);
+  if (format === "empty" || format === "unknown" || format === "zip")
+    throw new NotAnImageArchiveError(archive.name, found);
+  throw new NotSupportedYetError(
+    `${found} (${archive.name})`,
+    "the plain tar that `docker save` writes",
+    "decompress it before zipping it; the zip compresses it anyway",
+  );
+}

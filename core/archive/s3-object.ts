@@ -1,0 +1,108 @@
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GetObjectCommand, S3ServiceException, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3";
+import type { Drop } from "../drop";
+import { ArchiveError, ObjectDeniedError, ObjectGoneError, ObjectUnreadableError, ShortReadError } from "./errors";
+import { collect, readAhead, type RandomAccess } from "./source";
+
+/** What a zip's reader asks for first: the longest end of a zip, comment and zip64 locator included. */
+const TAIL = 22 + 20 + 0xffff;
+/** How often reading may break off without a single byte in between. */
+const ATTEMPTS = 4;
+
+/**
+ * The bytes of exactly the object version that was dropped: pinned by its version id, by its etag, or by both where both
+ * are known, so that what is written to the key later is never read.
+ * Costs one request, which brings the end of the object along.
+ */
+export async function openDrop(client: S3Client, drop: Drop): Promise<RandomAccess> {
+  const object = new S3Object(client, drop);
+  const tail = await object.tail();
+  const source: RandomAccess = {
+    name: object.name,
+    size: tail.size,
+    read: (start, end) => Readable.from(object.chunks(start, end), { objectMode: false, highWaterMark: 1 << 20 }),
+    bytes: (start, end) => collect(Readable.from(object.chunks(start, end)), end - start, object.name),
+  };
+  return readAhead(source, { start: tail.size - tail.data.length, data: tail.data });
+}
+
+class S3Object {
+  readonly name: string;
+
+  constructor(
+    readonly client: S3Client,
+    readonly drop: Drop,
+  ) {
+    const version = drop.versionId === undefined ? "" : `?versionId=${drop.versionId}`;
+    this.name = `s3://${drop.bucket}/${drop.key}${version}`;
+  }
+
+  async tail(): Promise<{ size: number; data: Buffer }> {
+    try {
+      const { ContentRange, Body } = await this.#get(`bytes=-${TAIL}`);
+      const data = Buffer.from((await Body?.transformToByteArray()) ?? []);
+      return { data, size: Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1] ?? data.length) };
+    } catch (error) {
+      // No range of an empty object can be satisfied.
+      if (error instanceof S3ServiceException && error.name === "InvalidRange")
+        return { size: 0, data: Buffer.alloc(0) };
+      throw this.#named(error);
+    }
+  }
+
+  /** A connection that breaks off is taken up again at the byte where it broke. */
+  async *chunks(start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+    let position = start;
+    let failures = 0;
+    while (position < end) {
+      try {
+        const { Body } = await this.#get(`bytes=${position}-${end - 1}`);
+        for await (const chunk of Body as AsyncIterable<Buffer>) {
+          position += chunk.length;
+          failures = 0;
+          yield chunk;
+        }
+        if (position < end) throw new ShortReadError(this.name, position, end);
+      } catch (error) {
+        const isFinal = error instanceof S3ServiceException || ++failures === ATTEMPTS;
+        if (isFinal) throw this.#named(error);
+        await sleep(Math.random() * 250 * 2 ** failures);
+      }
+    }
+  }
+
+  async #get(range: string): Promise<GetObjectCommandOutput> {
+    const { bucket, key, versionId, etag } = this.drop;
+    return this.client.send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        VersionId: versionId,
+        IfMatch: etag === undefined ? undefined : `"${etag}"`,
+        Range: range,
+      }),
+    );
+  }
+
+  /** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+  #named(error: unknown): Error {
+    if (error instanceof ArchiveError) return error;
+    const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+    const reason = message === "" || message === name ? name : `${name}: ${message.replace(/\.$/, "")}`;
+    const options = { cause: error };
+    switch (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined) {
+      case 403:
+        return new ObjectDeniedError(this.name, reason, options);
+      // 405: the version is a delete marker.
+      case 404:
+      case 405:
+      case 412:
+        return name === "NoSuchBucket"
+          ? new ObjectUnreadableError(this.name, reason, options)
+          : new ObjectGoneError(this.name, reason, options);
+      default:
+        return new ObjectUnreadableError(this.name, reason, options);
+    }
+  }
+}

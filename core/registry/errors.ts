@@ -1,0 +1,141 @@
+import { ProxyRefusedError } from "./http";
+
+/** The registry could not be reached or said no. The message quotes it and says what to do. */
+export abstract class RegistryError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+
+  /** Whether the same request may succeed in a moment; a number: after so many milliseconds. */
+  retryable(): boolean | number {
+    return false;
+  }
+}
+
+/** Codes of OpenSSL for a chain that ends in an authority which Node does not know. */
+const UNKNOWN_AUTHORITY = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_|CERT_)/;
+
+export class RegistryUnreachableError extends RegistryError {
+  constructor(
+    host: string,
+    action: string,
+    override readonly cause: Error,
+  ) {
+    const remedy = UNKNOWN_AUTHORITY.test(codeOf(cause))
+      ? "set NODE_EXTRA_CA_CERTS to the certificate of the authority that signed it"
+      : "check the name, the network of the build, HTTPS_PROXY and NO_PROXY";
+    super(`${action}: found no answer from ${host} (${describe(cause)}), expected a registry; ${remedy}`);
+  }
+
+  override retryable(): boolean {
+    if (this.cause instanceof ProxyRefusedError) return this.cause.status >= 500;
+    const code = codeOf(this.cause);
+    return !UNKNOWN_AUTHORITY.test(code) && code !== "ENOTFOUND";
+  }
+}
+
+function codeOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? error.name;
+}
+
+/** An AggregateError of several addresses has no message of its own. */
+function describe(error: Error): string {
+  return error.message === "" ? codeOf(error) : error.message;
+}
+
+/** What a registry answers instead of success. */
+export interface Refusal {
+  readonly host: string;
+  readonly status: number;
+  /** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes; empty if it gave none. */
+  readonly code: string;
+  readonly message: string;
+  /** Milliseconds that it asks to wait. */
+  readonly retryAfter?: number;
+}
+
+export class RegistryRefusedError extends RegistryError {
+  constructor(
+    readonly action: string,
+    readonly refusal: Refusal,
+    expected = "success",
+    remedy = "look the code up in the registry's documentation and start the build again",
+  ) {
+    super(`${action}: found ${quote(refusal)} from ${refusal.host}, expected ${expected}; ${remedy}`);
+  }
+
+  override retryable(): boolean | number {
+    const { status, code, retryAfter } = this.refusal;
+    const isTransient =
+      status === 429 || status >= 500 || code === "BLOB_UPLOAD_UNKNOWN" || code === "BLOB_UPLOAD_INVALID";
+    return isTransient && (retryAfter ?? true);
+  }
+}
+
+function quote({ status, code, message }: Refusal): string {
+  const said = [code, message.replace(/\.$/, "")].filter((part) => part !== "").join(": ");
+  return said === "" ? `HTTP ${status}` : `HTTP ${status} ${said}`;
+}
+
+export class RepositoryMissingError extends RegistryRefusedError {
+  constructor(action: string, repository: string, refusal: Refusal) {
+    super(
+      action,
+      refusal,
+      `the repository ${repository}`,
+      "apply the pipeline's Terraform, which makes it, or correct the service's repository",
+    );
+  }
+}
+
+export class RegistryDeniedError extends RegistryRefusedError {
+  constructor(action: string, repository: string, refusal: Refusal) {
+    super(
+      action,
+      refusal,
+      `the build's role to be allowed to read and push ${repository}`,
+      "grant ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, " +
+        "ecr:InitiateLayerUpload, ecr:PutImage and ecr:UploadLayerPart on it",
+    );
+  }
+}
+
+export class TagImmutableError extends RegistryRefusedError {
+  constructor(action: string, tag: string, refusal: Refusal) {
+    super(
+      action,
+      refusal,
+      `a tag that may be written`,
+      `exclude ${tag} from the repository's tag immutability, or remove it from the moving tags`,
+    );
+  }
+}
+
+/** The token ran out in the middle of an upload that cannot be rewound; a new one is there. */
+export class TokenExpiredError extends RegistryRefusedError {
+  constructor(action: string, refusal: Refusal) {
+    super(action, refusal, "a token that is still valid", "start the build again");
+  }
+
+  override retryable(): boolean {
+    return true;
+  }
+}
+
+export class TokenUnavailableError extends RegistryError {
+  constructor(host: string, reason: string, options?: ErrorOptions) {
+    super(
+      `no token for ${host}: found ${reason}, expected an answer to ecr:GetAuthorizationToken; ` +
+        "grant it to the build's role on *, and check the network of the build",
+      options,
+    );
+  }
+}
+
+/** The registry's answer breaks the protocol. */
+export class RegistryProtocolError extends RegistryError {
+  constructor(action: string, found: string, expected: string) {
+    super(`${action}: found ${found}, expected ${expected}; look at the registry, or at the proxy in front of it`);
+  }
+}

@@ -1,0 +1,80 @@
+import { dropFromVariables, type Drop } from "../../core/drop";
+import type { ImageRule } from "../../core/archive/select";
+
+/** What the build's environment says, checked. */
+export interface Settings {
+  readonly drop: Drop;
+  /** `HOST[:PORT]` of the registry. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly archivePath: string;
+  readonly rule: ImageRule;
+  readonly movingTags: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** 7 to 40 hexadecimal digits: a git hash, abbreviated or whole. */
+const DEFAULT_TAG_PATTERN = "^[0-9a-f]{7,40}$";
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
+const REPOSITORY = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+const HOST = /^[A-Za-z0-9.-]+(?::[0-9]{1,5})?$/;
+
+/** @throws SettingsError that names everything that is missing or wrong at once. */
+export function readSettings(environment: Environment): Settings {
+  const problems: string[] = [];
+  const optional = (name: string): string | undefined => (environment[name] === "" ? undefined : environment[name]);
+  const required = (name: string, rule: RegExp, what: string): string => {
+    const value = environment[name] ?? "";
+    if (value === "") problems.push(`${name} is not set`);
+    else if (!rule.test(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${what}`);
+    return value;
+  };
+  const service = required("SERVICE_NAME", /./, "the service's name");
+  const repository = required("IMAGE_REPO_NAME", REPOSITORY, "an ECR repository's name");
+  const registry = required("ECS_SOURCE", HOST, "the registry's host name");
+  required("DROP_BUCKET", /./, "the drop's bucket");
+  required("DROP_KEY", /./, "the drop's key");
+  if (!environment.DROP_VERSION_ID && !environment.DROP_ETAG)
+    problems.push("neither DROP_VERSION_ID nor DROP_ETAG is set");
+  const tagPattern = readPattern(optional("TAG_PATTERN") ?? DEFAULT_TAG_PATTERN, problems);
+  const movingTags = (environment.MOVING_TAGS ?? "").split(/\s+/).filter((tag) => tag !== "");
+  for (const tag of movingTags) {
+    if (!TAG.test(tag)) problems.push(`MOVING_TAGS has ${JSON.stringify(tag)}, expected tags separated by spaces`);
+    else if (tagPattern.test(tag))
+      problems.push(`MOVING_TAGS has ${tag}, expected no tag that TAG_PATTERN takes for a git hash`);
+  }
+  if (problems.length > 0) throw new SettingsError(problems);
+  return {
+    drop: dropFromVariables(environment),
+    registry,
+    repository,
+    archivePath: optional("ARCHIVE_PATH") ?? `image/${service}`,
+    rule: { account: optional("SOURCE_ACCOUNT"), repository, tagPattern },
+    movingTags,
+  };
+}
+
+function readPattern(source: string, problems: string[]): RegExp {
+  try {
+    return new RegExp(source);
+  } catch (error) {
+    problems.push(
+      `TAG_PATTERN is ${JSON.stringify(source)}, expected a regular expression (${(error as Error).message})`,
+    );
+    return new RegExp(DEFAULT_TAG_PATTERN);
+  }
+}
+
+/** The build was started with an environment that the publisher cannot work with. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `cannot publish with this environment: found that ${problems.join(" and that ")}, expected the variables that the pipeline's ` +
+        "project and trigger set; apply the pipeline's Terraform, or start the build with them as environment overrides",
+    );
+  }
+}

@@ -1,0 +1,91 @@
+import type { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import { Construct } from "constructs";
+import type { DropBucket } from "./drop-bucket";
+import { policyDocument, type Statement, trustPolicy } from "./policies";
+import type { Surroundings } from "./surroundings";
+import type { Tools } from "./tools";
+
+/** What builds of every service use. */
+export interface BuildSurroundings {
+  readonly surroundings: Surroundings;
+  readonly bucket: DropBucket;
+  readonly tools: Tools;
+  readonly logGroup: CloudwatchLogGroup;
+}
+
+export interface BuildRoleProps extends BuildSurroundings {
+  readonly name: string;
+  /** The projects that may assume the role: a name, or a pattern of names. */
+  readonly projects: string;
+  /** The keys of the bucket that it may read, in an ARN's spelling. */
+  readonly keys: string;
+  /** The repositories that it may push to. */
+  readonly repositories: Pick<Statement, "Resource" | "Condition">;
+  /** The log streams that it may write. */
+  readonly logStreams: string;
+}
+
+/** What a build may do: read drops and tools, push images, write its log. */
+export class BuildRole extends Construct {
+  readonly arn: string;
+  /** Without it a build can do nothing. */
+  readonly permissions: IamRolePolicy;
+
+  constructor(scope: Construct, id: string, props: BuildRoleProps) {
+    super(scope, id);
+    const role = new IamRole(this, "role", { name: props.name, assumeRolePolicy: renderTrust(props) });
+    this.arn = role.arn;
+    this.permissions = new IamRolePolicy(this, "policy", {
+      name: "build",
+      role: role.name,
+      policy: policyDocument(...renderPermissions(props)),
+    });
+  }
+}
+
+/** https://docs.aws.amazon.com/codebuild/latest/userguide/cross-service-confused-deputy-prevention.html */
+function renderTrust({ surroundings, projects }: BuildRoleProps): string {
+  return trustPolicy(surroundings.principal("codebuild"), {
+    ArnLike: { "aws:SourceArn": surroundings.arn("codebuild", `project/${projects}`) },
+    StringEquals: { "aws:SourceAccount": surroundings.account },
+  });
+}
+
+function renderPermissions({ bucket, tools, keys, repositories, logGroup, logStreams }: BuildRoleProps): Statement[] {
+  return [
+    { Sid: "ReadDrops", Effect: "Allow", Action: bucket.readActions, Resource: `${bucket.arn}/${keys}` },
+    ...tools.permissions,
+    {
+      Sid: "LogIn",
+      Effect: "Allow",
+      Action: "ecr:GetAuthorizationToken",
+      // It knows no resource:
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+      Resource: "*",
+    },
+    {
+      Sid: "PushImages",
+      Effect: "Allow",
+      // To push, https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html; to read what is there
+      // already, the last two.
+      Action: [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:PutImage",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+      ],
+      ...repositories,
+    },
+    {
+      Sid: "WriteLogs",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource: `${logGroup.arn}:log-stream:${logStreams}`,
+    },
+  ];
+}

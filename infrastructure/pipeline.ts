@@ -1,0 +1,88 @@
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { Construct } from "constructs";
+import { names } from "../config/names";
+import { parsePipeline } from "../config/parse";
+import type { PipelineConfig, PipelineInput } from "../config/schema";
+import { BuildRole, type BuildSurroundings } from "./build-role";
+import { type DropBucket, dropBucket } from "./drop-bucket";
+import { Service } from "./service";
+import { Surroundings } from "./surroundings";
+import { PIPELINE_TAG } from "./tags";
+import { Tools } from "./tools";
+import { type Trigger, trigger } from "./triggers/trigger";
+
+/** A bucket, its trigger and its services, from a configuration that is checked already. */
+export class CheckedPipeline extends Construct {
+  readonly bucket: DropBucket;
+  readonly trigger: Trigger;
+  /** The log group of all builds. */
+  readonly buildLogs: CloudwatchLogGroup;
+  /** By name. */
+  readonly services: ReadonlyMap<string, Service>;
+
+  constructor(scope: Construct, id: string, config: PipelineConfig) {
+    super(scope, id);
+    const surroundings = new Surroundings(this, "surroundings");
+    this.bucket = dropBucket(this, "bucket", config.bucket, surroundings);
+    const tools = new Tools(this, "tools", { config, surroundings });
+    this.buildLogs = new CloudwatchLogGroup(this, "build-logs", {
+      name: names(config.name).buildLogGroup,
+      retentionInDays: config.logs.retentionDays,
+    });
+    this.services = this.#createServices(config, {
+      surroundings,
+      bucket: this.bucket,
+      tools,
+      logGroup: this.buildLogs,
+    });
+    this.trigger = trigger(this, "trigger", { config, surroundings });
+    this.bucket.notify(this.trigger.notification);
+    for (const service of this.services.values()) this.trigger.addService(service);
+  }
+
+  #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
+    const role = config.roles === "shared" ? this.#createSharedRole(config, builds) : undefined;
+    const scope = new Construct(this, "services");
+    return new Map(
+      config.services.map((service) => [
+        service.name,
+        new Service(scope, service.name, { pipeline: config, service, role, ...builds }),
+      ]),
+    );
+  }
+
+  /**
+   * One role for all builds, and the same policy for one service as for a thousand: a build may then read every
+   * object of the bucket, write every log stream of the pipeline, and push to each repository that carries the
+   * pipeline's tag - so whoever may tag repositories decides.
+   */
+  #createSharedRole(config: PipelineConfig, builds: BuildSurroundings): BuildRole {
+    const name = names(config.name);
+    return new BuildRole(this, "build", {
+      ...builds,
+      name: name.sharedBuildRole,
+      projects: name.buildProject("*"),
+      keys: "*",
+      repositories: {
+        Resource: builds.surroundings.arn("ecr", "repository/*"),
+        Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },
+      },
+      logStreams: "*",
+    });
+  }
+}
+
+/**
+ * A pipeline in a stack of your own, whose AWS provider says where and with which default tags. `region`, `backend`
+ * and `tags` are the stack's business then; {@link PipelineStack} makes a whole stack of them. With `packaging:
+ * archive`, the default, the stack also needs an archive provider (`new ArchiveProvider(this, "archive")`).
+ *
+ * @example
+ * new Pipeline(this, "images", { name: "images", region: "us-east-1", bucket: "image-drops", services: ["api"] });
+ */
+export class Pipeline extends CheckedPipeline {
+  /** @throws ConfigError that lists everything wrong with `input` */
+  constructor(scope: Construct, id: string, input: PipelineInput) {
+    super(scope, id, parsePipeline(input));
+  }
+}

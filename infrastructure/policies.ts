@@ -1,0 +1,61 @@
+import { Token } from "cdktf";
+
+/**
+ * A statement of an IAM policy, in IAM's own spelling.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+ */
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Principal?: "*" | { readonly Service: string };
+  readonly Action: string | readonly string[];
+  readonly Resource?: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export function policyDocument(...statements: readonly Statement[]): string {
+  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
+}
+
+/** Lets a service assume the role, on conditions. */
+export function trustPolicy(principal: string, condition?: Statement["Condition"]): string {
+  return policyDocument({
+    Sid: "Assume",
+    Effect: "Allow",
+    Principal: { Service: principal },
+    Action: "sts:AssumeRole",
+    Condition: condition,
+  });
+}
+
+/**
+ * Refuses every call that does not come over TLS; everyone, hence the two wildcards, as AWS writes it:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html
+ */
+export function denyWithoutTls(service: "s3" | "sqs", resource: string | readonly string[]): Statement {
+  return {
+    Sid: "TlsOnly",
+    Effect: "Deny",
+    Principal: "*",
+    Action: `${service}:*`,
+    Resource: resource,
+    Condition: { Bool: { "aws:SecureTransport": "false" } },
+  };
+}
+
+/**
+ * Text that Terraform must not read as a template: `${` and `%{` stand for themselves.
+ * https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences-1
+ */
+export function literal(text: string): string {
+  return Token.isUnresolved(text) ? text : text.replace(/([$%])\{/g, "$1$1{");
+}
+
+/**
+ * Text that stands for itself in an ARN of a policy, where `*`, `?` and `$` mean more.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+ */
+export function exactly(text: string): string {
+  return literal(text.replace(/[$*?]/g, "$${$&}"));
+}

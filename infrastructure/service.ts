@@ -1,0 +1,136 @@
+import { CodebuildProject, type CodebuildProjectConfig } from "@cdktf/provider-aws/lib/codebuild-project";
+import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy";
+import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
+import { Construct } from "constructs";
+import { names } from "../config/names";
+import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
+import { BuildRole, type BuildSurroundings } from "./build-role";
+import { exactly, literal } from "./policies";
+import { PIPELINE_TAG } from "./tags";
+import { BUILDSPEC } from "./tools";
+
+export interface ServiceProps extends BuildSurroundings {
+  readonly pipeline: Pick<PipelineConfig, "name" | "repositories">;
+  readonly service: ServiceConfig;
+  /** The role that all builds share. @default - a role that can do what this service's builds need, and nothing else */
+  readonly role?: BuildRole;
+}
+
+/** The thing whose image is dropped: the project that publishes it and the repository that it is published to. */
+export class Service extends Construct {
+  readonly repository: EcrRepository;
+  readonly project: CodebuildProject;
+
+  constructor(scope: Construct, id: string, props: ServiceProps) {
+    super(scope, id);
+    const { pipeline, service } = props;
+    this.repository = new EcrRepository(this, "repository", {
+      name: service.repository,
+      // Moving tags move. Hash tags are kept from moving by the publisher: version 5 of the provider knows all or nothing.
+      imageTagMutability: "MUTABLE",
+      imageScanningConfiguration: { scanOnPush: pipeline.repositories.scanOnPush },
+      encryptionConfiguration: [{ encryptionType: "AES256" }],
+      forceDelete: false,
+      // What a shared role tells the pipeline's repositories from others by.
+      tags: { [PIPELINE_TAG]: pipeline.name },
+    });
+    new EcrLifecyclePolicy(this, "lifecycle", {
+      repository: this.repository.name,
+      policy: renderLifecycle(service.movingTags, pipeline.repositories),
+    });
+    const role = props.role ?? this.#createRole(props);
+    this.project = new CodebuildProject(this, "project", renderProject(props, this.repository, role));
+  }
+
+  #createRole({ pipeline, service, ...surroundings }: ServiceProps): BuildRole {
+    const name = names(pipeline.name);
+    return new BuildRole(this, "build", {
+      ...surroundings,
+      name: name.buildRole(service.name),
+      projects: name.buildProject(service.name),
+      keys: exactly(service.key),
+      repositories: { Resource: this.repository.arn },
+      logStreams: `${service.name}/*`,
+    });
+  }
+}
+
+function renderProject(props: ServiceProps, repository: EcrRepository, role: BuildRole): CodebuildProjectConfig {
+  const { pipeline, service, tools, logGroup } = props;
+  return {
+    name: names(pipeline.name).buildProject(service.name),
+    description: `Publishes the drops of ${service.name}, a service of pipeline ${pipeline.name}`,
+    serviceRole: role.arn,
+    source: { type: "S3", location: tools.location, buildspec: BUILDSPEC },
+    artifacts: { type: "NO_ARTIFACTS" },
+    environment: {
+      type: "LINUX_CONTAINER",
+      computeType: service.compute.type,
+      image: service.compute.image,
+      privilegedMode: false,
+      environmentVariable: renderVariables(props, repository),
+    },
+    // CodeBuild names a stream <streamName>/<build id>.
+    logsConfig: { cloudwatchLogs: { groupName: logGroup.name, streamName: service.name } },
+    buildTimeout: service.buildTimeout,
+    queuedTimeout: service.queuedTimeout,
+    // A build that starts before its role can do anything fails.
+    dependsOn: [role.permissions],
+  };
+}
+
+function renderVariables({ service, surroundings }: ServiceProps, repository: EcrRepository) {
+  const variables = {
+    ...service.environment,
+    SERVICE_NAME: service.name,
+    IMAGE_REPO_NAME: repository.name,
+    ECS_SOURCE: surroundings.registry,
+    ARCHIVE_PATH: service.archive,
+    TAG_PATTERN: service.tag,
+    ...(service.sourceAccount !== undefined && { SOURCE_ACCOUNT: service.sourceAccount }),
+    ...(service.movingTags.length > 0 && { MOVING_TAGS: service.movingTags.join(" ") }),
+  };
+  return Object.entries(variables)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => ({ name, value: literal(value) }));
+}
+
+/**
+ * What a moving tag points to is kept for ever: a rule that selects it comes first and never expires it, since the
+ * tag is on one image at most, and "an image that matches the tagging requirements of a rule cannot be expired by a
+ * rule with a lower priority". A rule for each tag, since a list selects only images that carry all of its tags.
+ * https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+ */
+function renderLifecycle(movingTags: readonly string[], { untaggedExpireAfterDays, keep }: RepositoriesConfig): string {
+  const rules = [
+    ...movingTags.map((tag) => ({
+      description: `Keep what ${tag} points to`,
+      selection: { tagStatus: "tagged", tagPatternList: [tag], countType: "imageCountMoreThan", countNumber: 1 },
+    })),
+    {
+      description: `Expire untagged images ${untaggedExpireAfterDays} days after their push`,
+      selection: {
+        tagStatus: "untagged",
+        countType: "sinceImagePushed",
+        countUnit: "days",
+        countNumber: untaggedExpireAfterDays,
+      },
+    },
+    ...(keep === undefined
+      ? []
+      : [
+          {
+            description: `Keep the newest ${keep} images`,
+            selection: {
+              tagStatus: "tagged",
+              tagPatternList: ["*"],
+              countType: "imageCountMoreThan",
+              countNumber: keep,
+            },
+          },
+        ]),
+  ];
+  return JSON.stringify({
+    rules: rules.map((rule, index) => ({ rulePriority: index + 1, ...rule, action: { type: "expire" } })),
+  });
+}

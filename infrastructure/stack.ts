@@ -1,0 +1,68 @@
+import { ArchiveProvider } from "@cdktf/provider-archive/lib/provider";
+import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
+import { TerraformOutput, TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+import type { PipelineConfig } from "../config/schema";
+import { addBackend } from "./backend";
+import type { BucketNotification } from "./drop-bucket";
+import { CheckedPipeline } from "./pipeline";
+import { PIPELINE_TAG } from "./tags";
+
+/**
+ * Native locking of the S3 backend came with 1.10 and stopped being called experimental with 1.11. The lower bound
+ * stays at 1.10, because OpenTofu, which has had it since 1.10 too, compares it with its own version.
+ * https://developer.hashicorp.com/terraform/language/upgrade-guides, https://opentofu.org/docs/language/settings/backends/s3/
+ */
+const TERRAFORM_VERSIONS = ">= 1.10.0, < 2.0.0";
+
+/**
+ * Short sources, so that Terraform and OpenTofu each take them from their own registry; the lower bound is the
+ * bindings' version and comes first.
+ */
+const AWS_PROVIDER = { source: "hashicorp/aws", version: ">= 5.100.0, < 7.0.0" };
+const ARCHIVE_PROVIDER = { source: "hashicorp/archive", version: ">= 2.7.1, < 3.0.0" };
+
+/** A pipeline as a stack of its own: provider, backend, outputs. */
+export class PipelineStack extends TerraformStack {
+  readonly pipeline: CheckedPipeline;
+
+  constructor(scope: Construct, config: PipelineConfig) {
+    super(scope, config.name);
+    this.addOverride("terraform.required_version", TERRAFORM_VERSIONS);
+    addBackend(this, config.backend);
+    this.#addProviders(config);
+    this.pipeline = new CheckedPipeline(this, "pipeline", config);
+    this.#addOutputs();
+  }
+
+  #addProviders({ region, tags, name, packaging }: PipelineConfig): void {
+    new AwsProvider(this, "aws", { region, defaultTags: [{ tags: { ...tags, [PIPELINE_TAG]: name } }] });
+    this.addOverride("terraform.required_providers.aws", AWS_PROVIDER);
+    if (packaging !== "archive") return;
+    new ArchiveProvider(this, "archive");
+    this.addOverride("terraform.required_providers.archive", ARCHIVE_PROVIDER);
+  }
+
+  #addOutputs(): void {
+    const { bucket, trigger, services, buildLogs } = this.pipeline;
+    this.#output("bucket", bucket.name, "The bucket that drops go to");
+    for (const [name, value] of Object.entries(trigger.outputs)) this.#output(name, value);
+    this.#output("build_log_group", buildLogs.name, "Logs of all builds, a stream per build: <service>/<build id>");
+    const repositories = [...services].map(([name, { repository }]) => [name, repository.repositoryUrl]);
+    this.#output("repository_urls", Object.fromEntries(repositories), "The repository of each service");
+    if (bucket.ownerMustAdd.length > 0) {
+      const queue = bucket.ownerMustAdd.map(renderForOwner);
+      const description = "What the bucket's owner has to add to its aws_s3_bucket_notification";
+      this.#output("bucket_owner_must_add", { queue }, description);
+    }
+  }
+
+  #output(name: string, value: unknown, description?: string): void {
+    new TerraformOutput(this, name, { value, description });
+  }
+}
+
+/** In the spelling of the owner's own Terraform. */
+function renderForOwner({ queueArn, events, filterSuffix }: BucketNotification) {
+  return { queue_arn: queueArn, events, filter_suffix: filterSuffix };
+}

@@ -1,0 +1,98 @@
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function";
+import { Construct } from "constructs";
+import { names } from "../config/names";
+import type { PipelineConfig } from "../config/schema";
+import { renderRoutes } from "../core/routes";
+import { bundleFunction } from "./bundle";
+import { Package } from "./packaging";
+import { policyDocument, type Statement, trustPolicy } from "./policies";
+import type { Surroundings } from "./surroundings";
+
+/** Seconds a batch of drops may take. */
+export const FUNCTION_TIMEOUT_SECONDS = 30;
+
+/**
+ * Megabytes. A handful would hold the function, but CPU is handed out by memory, and a cold start is all CPU: half a
+ * second is worth more than the fraction of a cent.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+ */
+const FUNCTION_MEMORY = 512;
+
+export interface StartBuildFunctionProps {
+  readonly config: PipelineConfig;
+  readonly surroundings: Surroundings;
+  /** What the function needs to be fed: the way to its events differs by trigger. */
+  readonly permissions: readonly Statement[];
+}
+
+/** The function that turns finished uploads into builds. */
+export class StartBuildFunction extends Construct {
+  readonly function: LambdaFunction;
+  /** What AWS checks when events are led to the function. */
+  readonly permissions: IamRolePolicy;
+
+  constructor(scope: Construct, id: string, { config, surroundings, permissions }: StartBuildFunctionProps) {
+    super(scope, id);
+    const name = names(config.name);
+    const logGroup = new CloudwatchLogGroup(this, "logs", {
+      name: name.functionLogGroup,
+      retentionInDays: config.logs.retentionDays,
+    });
+    const role = new IamRole(this, "role", {
+      name: name.functionRole,
+      assumeRolePolicy: trustPolicy(surroundings.principal("lambda")),
+    });
+    this.permissions = new IamRolePolicy(this, "policy", {
+      name: "start-build",
+      role: role.name,
+      policy: policyDocument(
+        {
+          Sid: "StartBuilds",
+          Effect: "Allow",
+          Action: "codebuild:StartBuild",
+          // The projects of this pipeline and of no other (config/names.ts), however many: the policy does not grow with them.
+          Resource: surroundings.arn("codebuild", `project/${name.buildProject("*")}`),
+        },
+        {
+          Sid: "WriteLogs",
+          Effect: "Allow",
+          Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          // Lambda names the streams: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+          Resource: `${logGroup.arn}:log-stream:*`,
+        },
+        ...permissions,
+      ),
+    });
+    const code = new Package(this, "code", { packaging: config.packaging, files: renderFiles(config) });
+    this.function = new LambdaFunction(this, "function", {
+      functionName: name.function,
+      description: `Starts a build for each image dropped into ${config.bucket.name}`,
+      role: role.arn,
+      runtime: "nodejs22.x",
+      architectures: ["x86_64"],
+      handler: "index.handler",
+      filename: code.path,
+      sourceCodeHash: code.base64Sha256,
+      timeout: FUNCTION_TIMEOUT_SECONDS,
+      memorySize: FUNCTION_MEMORY,
+      // Lambda would make the group itself, without retention, and Terraform would then find it in its way.
+      dependsOn: [logGroup],
+    });
+  }
+}
+
+function renderFiles({ name: pipeline, bucket, services }: PipelineConfig) {
+  const name = names(pipeline);
+  const routes = services.map((service) => ({
+    service: service.name,
+    key: service.key,
+    project: name.buildProject(service.name),
+  }));
+  return {
+    "index.js": bundleFunction("start-build"),
+    "routes.json": Buffer.from(renderRoutes({ pipeline, bucket: bucket.name, routes })),
+  };
+}
