@@ -12,6 +12,7 @@ const common = {
 };
 
 module.exports = {
+  maxWorkers: "100%",
   projects: [
     {
       ...common,

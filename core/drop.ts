@@ -28,9 +28,9 @@ export interface Drop {
 export type DropFields = { readonly [field in keyof Drop]?: unknown };
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
-export const MAX_KEY_BYTES = 1024;
+const MAX_KEY_BYTES = 1024;
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html */
-export const MAX_VERSION_ID_LENGTH = 1024;
+const MAX_VERSION_ID_LENGTH = 1024;
 
 /** 3 to 63 characters today; up to 255, with capitals and underscores, for old buckets of us-east-1. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/;

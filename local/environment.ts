@@ -33,7 +33,7 @@ export interface Environment {
 }
 
 /** Account of every resource here: moto's default. https://docs.getmoto.org/en/latest/docs/multi_account.html */
-export const LOCAL_ACCOUNT = "123456789012";
+const LOCAL_ACCOUNT = "123456789012";
 
 /** Here the SDK may run on Node 20, and says at each start that it will not for ever; in AWS, everything runs on Node 22. */
 const NO_NODE_WARNING = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";

@@ -2,9 +2,9 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 
 /** CloudWatch namespace of the counts below, each by `pipeline`, and by `pipeline` and `service` where one is known. */
-export const NAMESPACE = "S3CodeBuildTrigger";
+const NAMESPACE = "S3CodeBuildTrigger";
 
-export type Count =
+type Count =
   /** A build was started, or an event delivered twice met the build that it had started. */
   | "BuildsStarted"
   /** A drop's build was not started; its message failed. */

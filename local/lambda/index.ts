@@ -13,9 +13,8 @@ import type { OnLambdaEvent } from "./events";
 import { clientSettings, Invoker, type InvokerOptions } from "./invoke";
 
 export * from "./errors";
-export type { FunctionError } from "./environment";
-export type { LambdaEvent, OnLambdaEvent } from "./events";
-export { Invoker, type Invocation, type InvokerOptions } from "./invoke";
+export type { LambdaEvent } from "./events";
+export { Invoker, type Invocation } from "./invoke";
 
 /** How often mappings are looked for, and how soon a poller that failed is started again. */
 const DISCOVERY_MS = 250;

@@ -7,7 +7,6 @@ import { ensureMoto } from "./environment";
 import { EmulatorStartError } from "./errors";
 
 export { ensureMoto } from "./environment";
-export { EmulatorStartError, InstallError, PythonError, VirtualEnvironmentError } from "./errors";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 5_000;

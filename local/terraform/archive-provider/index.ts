@@ -19,7 +19,7 @@ export interface ArchiveProviderOptions {
 }
 
 /** How Terraform reaches a provider that already runs. https://developer.hashicorp.com/terraform/plugin/debugging */
-export interface Reattach {
+interface Reattach {
   readonly Protocol: "grpc";
   readonly ProtocolVersion: 5;
   readonly Pid: number;
