@@ -5,9 +5,9 @@ import { HttpsProxyAgent } from "https-proxy-agent";
 import { getProxyForUrl } from "proxy-from-env";
 
 /** Milliseconds to wait for a connection. */
-const CONNECT_TIMEOUT = 10_000;
-/** Milliseconds in which a connection may carry nothing before it counts as lost. */
-export const IDLE_TIMEOUT = 60_000;
+export const CONNECT_TIMEOUT = 10_000;
+/** Milliseconds in which a connection to AWS may carry nothing before it counts as lost. */
+const IDLE_TIMEOUT = 60_000;
 
 const agents = new Map<string, HttpAgent>();
 
@@ -18,7 +18,7 @@ const agents = new Map<string, HttpAgent>();
  */
 export function agentFor(url: URL): HttpAgent {
   if (url.protocol !== "https:") return pooled("http:", () => new HttpAgent({ keepAlive: true }));
-  const proxy = getProxyForUrl(url.href);
+  const proxy = proxyFor(url);
   return pooled(`https: ${proxy}`, () =>
     proxy ? new HttpsProxyAgent(proxy, { keepAlive: true }) : new HttpsAgent({ keepAlive: true }),
   );
@@ -29,7 +29,8 @@ export class ProxyAwareHandler extends NodeHttpHandler {
   readonly #handlers = new Map<HttpAgent, NodeHttpHandler>();
 
   override handle(...[request, options]: Parameters<NodeHttpHandler["handle"]>): ReturnType<NodeHttpHandler["handle"]> {
-    const agent = agentFor(new URL(`${request.protocol}//${request.hostname}`));
+    const port = request.port === undefined ? "" : `:${request.port}`;
+    const agent = agentFor(new URL(`${request.protocol}//${request.hostname}${port}`));
     let handler = this.#handlers.get(agent);
     if (!handler) {
       handler = new NodeHttpHandler({
@@ -43,6 +44,12 @@ export class ProxyAwareHandler extends NodeHttpHandler {
     }
     return handler.handle(request, options);
   }
+}
+
+/** A proxy that is named without a scheme is spoken to by plain HTTP, as curl does it; proxy-from-env puts `https:` before it. */
+function proxyFor(url: URL): string {
+  const proxy = getProxyForUrl(url.href);
+  return Object.values(process.env).includes(proxy) ? proxy : proxy.replace(/^https:/, "http:");
 }
 
 function pooled(key: string, create: () => HttpAgent): HttpAgent {

@@ -9,11 +9,12 @@ export interface RetryPolicy {
   readonly maxDelay: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { attempts: 4, baseDelay: 250, maxDelay: 10_000 };
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseDelay: 250, maxDelay: 10_000 };
 
 /**
  * Tries until it works, `judge` says that trying again is pointless, or the attempts are used up; then throws the last error.
- * @param judge false: give up; true: wait by the policy; a number: wait at least so many milliseconds, as the server asked.
+ * @param judge false: give up; true: wait by the policy; a number: wait so many milliseconds more, as the server
+ *   asked, within the policy's longest wait.
  */
 export async function retry<T>(
   action: () => Promise<T>,

@@ -41,6 +41,7 @@ test("reads the ranges that are asked for, of the version that was dropped", asy
 test("the object's end and neighbouring headers cost no further request", async () => {
   const { etag } = s3.put(BUCKET, KEY, BODY, { versioned: false });
   const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag });
+  expect(await object.bytes(BODY.length - 65_577, BODY.length)).toEqual(BODY.subarray(-65_577));
   expect(await object.bytes(BODY.length - 22, BODY.length)).toEqual(BODY.subarray(-22));
   expect(await object.bytes(5000, 5512)).toEqual(BODY.subarray(5000, 5512));
   expect(await object.bytes(6000, 6512)).toEqual(BODY.subarray(6000, 6512));
@@ -73,6 +74,13 @@ test("a broken connection is taken up where it broke", async () => {
     "bytes=100000-299999",
     "bytes=150000-299999",
   ]);
+});
+
+test("a connection that breaks in the first answer is tried again", async () => {
+  const { etag } = s3.put(BUCKET, KEY, BODY);
+  s3.breakOff(1000);
+  expect((await openDrop(client, { bucket: BUCKET, key: KEY, etag })).size).toBe(BODY.length);
+  expect(s3.requests.map(({ sent }) => sent)).toEqual([1000, 65_577]);
 });
 
 test("a connection that never brings a byte is given up", async () => {

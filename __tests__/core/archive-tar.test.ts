@@ -169,6 +169,15 @@ describe("what cannot be used", () => {
     );
   });
 
+  test("names of more than 16 Mi characters in all", async () => {
+    const long = tarEntry("long", Buffer.alloc(1024 * 1024, "a"), { type: "L" });
+    const entries = Array.from({ length: 16 }, (_, at) => Buffer.concat([long, tarEntry("a", String(at))]));
+    expect((await index(tar(...entries))).names).toHaveLength(1);
+    await expect(index(tar(...entries, tarEntry("b")))).rejects.toThrow(
+      `${NAME} has too long names: found more than 16777216 characters, expected at most 16777216 in all; save the image again with \`docker save\``,
+    );
+  });
+
   test("a block that is no header", async () => {
     const bytes = tar(tarEntry("a", "x"), tarEntry("b", "y"));
     bytes.write("c", 1024);

@@ -177,6 +177,28 @@ test.each([
   await expect(read(bytes)).rejects.toMatchObject({ message });
 });
 
+test("of many members, and of long names, a message shows the beginning", async () => {
+  const members = Array.from({ length: 12 }, (_, at) => ({ name: `${at}${"x".repeat(1000)}`, data: Buffer.alloc(0) }));
+  const shown = members.slice(0, 10).map(({ name }) => `${name.slice(0, 400)}...`);
+  await expect(read(zip(...members))).rejects.toThrow(`found ${shown.join(", ")} and 2 more, expected a member`);
+});
+
+test("a disk that fills up meanwhile", async () => {
+  const source = bufferSource(zip({ name: MEMBER, data: DATA }), NAME);
+  const member = await findZipMember(source, MEMBER);
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  const filling = {
+    ...source,
+    read: () =>
+      new Readable({
+        read: (): never => {
+          throw full;
+        },
+      }),
+  };
+  await expect(openZipMember(filling, member, directory)).rejects.toThrow(/^no room to unpack the archive: found/);
+});
+
 test("more than fits on the disk is refused before it is written", async () => {
   const source = bufferSource(zip({ name: MEMBER, data: DATA }), NAME);
   const member = { ...(await findZipMember(source, MEMBER)), size: 2 ** 52 };

@@ -9,6 +9,7 @@ import { sha256 } from "../../core/digest";
 import { registryRegion, type Credentials } from "../../core/registry/credentials";
 import { MEDIA_TYPES } from "../../core/registry/manifest";
 import { Repository, type StreamedBlob } from "../../core/registry/repository";
+import { until } from "../support/until";
 import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
 
 const NAME = "tomofun/web";
@@ -98,6 +99,22 @@ describe("blobs", () => {
     expect((await repository.blob(sha256(bytes))).equals(bytes)).toBe(true);
   });
 
+  test("a large one that is there already by the time it is finished is not sent again", async () => {
+    const bytes = randomBytes(5 * MEGABYTE);
+    await repository.uploadStream("layer 1", streamed(bytes).open);
+    registry.intercept = (request, response) => {
+      if (request.method !== "PUT") return false;
+      return answer(response, 400, "BLOB_UPLOAD_INVALID", "The image layer already exists");
+    };
+    const blob = streamed(bytes);
+    expect(await repository.uploadStream("layer 1", blob.open)).toEqual({
+      digest: sha256(bytes),
+      size: bytes.length,
+      existed: true,
+    });
+    expect(blob.opened()).toBe(1);
+  });
+
   test("streams that prove small are sent only if they are lacking", async () => {
     const bytes = randomBytes(MEGABYTE);
     expect((await repository.uploadStream("layer 1", streamed(bytes).open)).existed).toBe(false);
@@ -133,7 +150,7 @@ describe("blobs", () => {
     const failure = new Error("the drop is gone");
     const source = async function* (): AsyncGenerator<Buffer> {
       yield randomBytes(5 * MEGABYTE);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await until("the upload has begun", () => registry.requests.some((request) => request.startsWith("PATCH")));
       throw failure;
     };
     const open = (): StreamedBlob => ({

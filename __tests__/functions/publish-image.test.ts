@@ -444,6 +444,8 @@ describe("settings", () => {
   test.each([
     [{ IMAGE_REPO_NAME: "Tomofun/web" }, 'IMAGE_REPO_NAME is "Tomofun/web", expected an ECR repository\'s name'],
     [{ ECS_SOURCE: "https://host/" }, 'ECS_SOURCE is "https://host/", expected the registry\'s host name'],
+    [{ DROP_BUCKET: "d" }, 'drop bucket must be a bucket name, got: "d"'],
+    [{ DROP_ETAG: "", DROP_VERSION_ID: "null" }, "neither DROP_VERSION_ID nor DROP_ETAG is set"],
     [{ MOVING_TAGS: "staging -x" }, 'MOVING_TAGS has "-x", expected tags separated by spaces'],
     [{ MOVING_TAGS: "abcdef0" }, "MOVING_TAGS has abcdef0, expected no tag that TAG_PATTERN takes for a git hash"],
   ])("%j are refused", (environment, problem) => {

@@ -49,9 +49,10 @@ export class BrokenZipError extends ArchiveError {
 }
 
 export class MemberMissingError extends ArchiveError {
-  constructor(name: string, member: string, found: readonly string[]) {
+  /** @param found the first members, at least as many as a message lists, of `count` */
+  constructor(name: string, member: string, found: readonly string[], count = found.length) {
     super(
-      `${name} has no image archive at ${member}: found ${list(found, "no members")}, expected a member named exactly ${member}; ` +
+      `${name} has no image archive at ${member}: found ${list(found, "no members", count)}, expected a member named exactly ${member}; ` +
         "zip the archive under that path, or set the service's archive path to where it is",
     );
   }
@@ -61,6 +62,15 @@ export class TooManyEntriesError extends ArchiveError {
   constructor(name: string, limit: number) {
     super(
       `${name} has too many entries: found more than ${limit}, expected at most ${limit}; save one image per archive`,
+    );
+  }
+}
+
+export class NamesTooLongError extends ArchiveError {
+  constructor(name: string, limit: number) {
+    super(
+      `${name} has too long names: found more than ${limit} characters, expected at most ${limit} in all; ` +
+        "save the image again with `docker save`",
     );
   }
 }
@@ -217,11 +227,16 @@ export class ObjectUnreadableError extends ArchiveError {
   }
 }
 
-const LISTED = 10;
+/** Names that a message lists: an archive may hold a million. */
+export const LISTED = 10;
+/** Characters of each, enough for the longest reference: a name may have 64 KiB. */
+const LISTED_LENGTH = 400;
 
-/** At most ten of what was found: an archive may hold a million. */
-export function list(items: readonly string[], none: string): string {
-  if (items.length === 0) return none;
-  const rest = items.length - LISTED;
-  return items.slice(0, LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+/** The first ten of what was found, `count` in all, each cut to a length that a log line bears. */
+export function list(items: readonly string[], none: string, count = items.length): string {
+  if (count === 0) return none;
+  const listed = items
+    .slice(0, LISTED)
+    .map((item) => (item.length > LISTED_LENGTH ? `${item.slice(0, LISTED_LENGTH)}...` : item));
+  return listed.join(", ") + (count > LISTED ? ` and ${count - LISTED} more` : "");
 }

@@ -27,6 +27,10 @@ export async function openDrop(client: S3Client, drop: Drop): Promise<RandomAcce
   return readAhead(source, { start: tail.size - tail.data.length, data: tail.data });
 }
 
+function pause(failures: number): Promise<void> {
+  return sleep(Math.random() * 250 * 2 ** failures);
+}
+
 class S3Object {
   readonly name: string;
 
@@ -40,9 +44,16 @@ class S3Object {
 
   async tail(): Promise<{ size: number; data: Buffer }> {
     try {
-      const { ContentRange, Body } = await this.#get(`bytes=-${TAIL}`);
-      const data = Buffer.from((await Body?.transformToByteArray()) ?? []);
-      return { data, size: Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1] ?? data.length) };
+      for (let failures = 1; ; failures++) {
+        const { ContentRange, Body } = await this.#get(`bytes=-${TAIL}`);
+        try {
+          const data = Buffer.from((await Body?.transformToByteArray()) ?? []);
+          return { data, size: Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1] ?? data.length) };
+        } catch (error) {
+          if (failures === ATTEMPTS) throw error;
+          await pause(failures);
+        }
+      }
     } catch (error) {
       // No range of an empty object can be satisfied.
       if (error instanceof S3ServiceException && error.name === "InvalidRange")
@@ -67,7 +78,7 @@ class S3Object {
       } catch (error) {
         const isFinal = error instanceof S3ServiceException || ++failures === ATTEMPTS;
         if (isFinal) throw this.#named(error);
-        await sleep(Math.random() * 250 * 2 ** failures);
+        await pause(failures);
       }
     }
   }

@@ -61,9 +61,9 @@ const WINDOW_SIZE = 64 * 1024;
 export function readAhead(source: RandomAccess, known?: Window): RandomAccess {
   let windows: readonly Window[] = known ? [known] : [];
   const bytes = async (start: number, end: number): Promise<Buffer> => {
-    if (end - start > WINDOW_SIZE) return source.bytes(start, end);
     let window = windows.find(({ start: first, data }) => first <= start && end <= first + data.length);
     if (!window) {
+      if (end - start > WINDOW_SIZE) return source.bytes(start, end);
       window = { start, data: await source.bytes(start, Math.min(source.size, start + WINDOW_SIZE)) };
       windows = [window, ...windows].slice(0, WINDOWS);
     }

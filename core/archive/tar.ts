@@ -4,6 +4,7 @@ import {
   BrokenTarError,
   EntryMissingError,
   MemberTooLargeError,
+  NamesTooLongError,
   NotSupportedYetError,
   TooManyEntriesError,
   TruncatedTarError,
@@ -104,6 +105,7 @@ async function readEntries(source: RandomAccess): Promise<Map<string, TarEntry |
   const entries = new Map<string, TarEntry | "several">();
   let extension: Extension = {};
   let count = 0;
+  let characters = 0;
   for (let at = 0; ;) {
     if (at + BLOCK > source.size) throw new TruncatedTarError(source.name, source.size, "no end mark");
     const block = await source.bytes(at, at + BLOCK);
@@ -130,6 +132,8 @@ async function readEntries(source: RandomAccess): Promise<Map<string, TarEntry |
     } else {
       const name = normalise(extension.path ?? headerName(block));
       const entry = { kind: kindOf(type, extension), start, size, target: extension.linkpath ?? text(block, 157, 100) };
+      characters += name.length + entry.target.length;
+      if (characters > LIMITS.names) throw new NamesTooLongError(source.name, LIMITS.names);
       // Directories may be repeated, and are of no use here.
       if (entry.kind !== "other") entries.set(name, entries.has(name) ? "several" : entry);
       extension = {};

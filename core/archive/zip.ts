@@ -9,6 +9,7 @@ import {
   AmbiguousEntryError,
   ArchiveError,
   BrokenZipError,
+  LISTED,
   MemberMissingError,
   NotSupportedYetError,
   SpoolFullError,
@@ -62,7 +63,8 @@ export async function findZipMember(zip: RandomAccess, name: string): Promise<Zi
 export async function openZipMember(zip: RandomAccess, member: ZipMember, directory: string): Promise<RandomAccess> {
   if (member.method === "stored") return slice(zip, member.start, member.size, member.name);
   const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < member.size) throw new SpoolFullError(directory, member.size, bavail * bsize);
+  const full = new SpoolFullError(directory, member.size, bavail * bsize);
+  if (bavail * bsize < member.size) throw full;
   const path = join(directory, "archive");
   await naming(zip, () =>
     pipeline(
@@ -71,7 +73,10 @@ export async function openZipMember(zip: RandomAccess, member: ZipMember, direct
       new MemberCheck(zip.name, member),
       createWriteStream(path, { flags: "wx", mode: 0o600 }),
     ),
-  );
+  ).catch((error: unknown) => {
+    // Something else took the room meanwhile.
+    throw (error as NodeJS.ErrnoException).code === "ENOSPC" ? full : error;
+  });
   return readAhead(await openFile(path, member.name));
 }
 
@@ -82,14 +87,15 @@ async function findEntry(file: ZipFile, zip: RandomAccess, name: string): Promis
   for await (const entry of file.eachEntry()) {
     if (++count > LIMITS.entries) throw new TooManyEntriesError(zip.name, LIMITS.entries);
     if (entry.fileName !== name) {
-      others.push(entry.fileName);
+      // No more than the message lists: each may have 64 KiB.
+      if (others.length < LISTED) others.push(entry.fileName);
     } else if (found) {
       throw new AmbiguousEntryError(zip.name, name);
     } else {
       found = entry;
     }
   }
-  if (!found) throw new MemberMissingError(zip.name, name, others);
+  if (!found) throw new MemberMissingError(zip.name, name, others, count);
   return found;
 }
 

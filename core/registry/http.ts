@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { pipeline, type Readable } from "node:stream";
-import { agentFor, IDLE_TIMEOUT } from "../network";
+import { agentFor, CONNECT_TIMEOUT } from "../network";
 
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
@@ -27,17 +27,42 @@ export class ProxyRefusedError extends Error {
 /** Bytes of an answer: manifests and configurations. ECR's limit for a manifest is 4 MiB. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 
+interface Timeouts {
+  /** Milliseconds until there is a connection, through the proxy if there is one. */
+  readonly connect: number;
+  /** Milliseconds in which the connection may carry nothing. */
+  readonly idle: number;
+}
+
+/** A registry says nothing while it puts a blob of gigabytes together, and one that is cut off there is sent again whole. */
+const TIMEOUTS: Timeouts = { connect: CONNECT_TIMEOUT, idle: 300_000 };
+
 /** One request and its whole answer. Rejects if the answer does not come; any status is an answer. */
-export function exchange({ method, url, headers, body }: HttpRequest): Promise<HttpResponse> {
+export function exchange({ method, url, headers, body }: HttpRequest, timeouts = TIMEOUTS): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     const isStream = body !== undefined && !Buffer.isBuffer(body);
     const length = isStream ? {} : method === "GET" || method === "HEAD" ? {} : { "content-length": body?.length ?? 0 };
     const request = send(url, { method, agent: agentFor(url), headers: { ...length, ...headers } });
-    request.setTimeout(IDLE_TIMEOUT, () => {
-      request.destroy(
-        Object.assign(new Error(`nothing heard for ${IDLE_TIMEOUT / 1000} seconds`), { code: "ETIMEDOUT" }),
-      );
+    const giveUp = (message: string): void => {
+      const error = Object.assign(new Error(message), { code: "ETIMEDOUT" });
+      request.destroy(error);
+      // A request without a connection reports nothing.
+      fail(error);
+    };
+    // The idle time counts from the connection on only.
+    const connecting = setTimeout(() => {
+      giveUp(`no connection within ${timeouts.connect / 1000} seconds`);
+    }, timeouts.connect);
+    const connected = (): void => {
+      clearTimeout(connecting);
+    };
+    request.on("close", connected).on("socket", (socket) => {
+      if (socket.connecting) socket.once("connect", connected);
+      else connected();
+    });
+    request.setTimeout(timeouts.idle, () => {
+      giveUp(`nothing heard for ${timeouts.idle / 1000} seconds`);
     });
     // Without this the proxy's refusal would pass for the registry's answer.
     request.on("proxyConnect", ({ statusCode }: { statusCode: number }) => {
@@ -46,6 +71,7 @@ export function exchange({ method, url, headers, body }: HttpRequest): Promise<H
     // A registry may refuse while the body is still being sent: its answer is worth more than the broken pipe that follows.
     let answer: Promise<HttpResponse> | undefined;
     const fail = (error: Error): void => {
+      connected();
       if (answer === undefined) reject(error);
     };
     request.on("error", fail);

@@ -151,8 +151,15 @@ export class Repository {
         }
         const location = await this.#sendStream(action, await this.#startUpload(action), rest);
         const { digest, size } = blob.seal();
-        await this.#finishUpload(action, location, digest);
-        return { digest, size, existed: false };
+        try {
+          await this.#finishUpload(action, location, digest);
+          return { digest, size, existed: false };
+        } catch (error) {
+          // The answer may have been lost, or a twin was faster: a blob that is there need not be sent again.
+          const isThere = await this.hasBlob(digest).catch(() => false);
+          if (isThere) return { digest, size, existed: true };
+          throw error;
+        }
       } finally {
         blob.stream.destroy();
       }
