@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { lastOwnLine } from "./builds";
 import { startCodeBuild } from "./codebuild";
 import type { BuildEvent } from "./codebuild/events";
 import { startEventSourceMappings } from "./lambda";
@@ -17,6 +18,8 @@ export interface EnvironmentOptions {
   readonly storage?: { readonly url: string };
   /** Port of the AWS endpoint. @default 0, any free one */
   readonly port?: number;
+  /** Deliver the S3 event of each multipart upload twice. @default false */
+  readonly duplicateMultipart?: boolean;
   /** Gets a line for people about each thing that happens. @default - nobody is told */
   readonly onLine?: (line: string) => void;
 }
@@ -40,7 +43,7 @@ const NO_NODE_WARNING = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
 
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   process.env[NO_NODE_WARNING] ??= "true";
-  const { projectDirectory, directory, region, storage, port, onLine = () => undefined } = options;
+  const { projectDirectory, directory, region, storage, port, duplicateMultipart, onLine = () => undefined } = options;
   const started: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(piece: T): T => {
     started.unshift(piece);
@@ -55,7 +58,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return path;
   };
   try {
-    const moto = keep(await startMoto({ directory: projectDirectory, port }));
+    const moto = keep(await startMoto({ directory: projectDirectory, port, duplicateMultipart }));
     const registry = keep(
       await startRegistry({
         endpoint: moto.url,
@@ -134,8 +137,15 @@ function buildLine(event: BuildEvent): string | undefined {
     case "phase-ended":
       return `codebuild: ${event.buildId} ${event.phase} ${event.status}${event.message ? `: ${event.message}` : ""}`;
     case "build-ended":
-      return `codebuild: ${event.buildId} ${event.status}, log in ${event.logFile}`;
+      return `codebuild: ${event.buildId} ${event.status}${reason(event)}, log in ${event.logFile}`;
   }
+}
+
+/** What the build's own commands said last, if it failed. */
+function reason({ status, logFile }: { readonly status: string; readonly logFile: string }): string {
+  if (status === "SUCCEEDED" || !existsSync(logFile)) return "";
+  const line = lastOwnLine(readFileSync(logFile, "utf8").split("\n"));
+  return line === undefined ? "" : `: ${line}`;
 }
 
 function lambdaLine(event: LambdaEvent): string | undefined {

@@ -11,6 +11,12 @@ import {
   FilterLogEventsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import {
+  CreateRepositoryCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+} from "@aws-sdk/client-ecr";
+import {
   CreateEventSourceMappingCommand,
   CreateFunctionCommand,
   DeleteEventSourceMappingCommand,
@@ -300,7 +306,7 @@ describe("S3 events", () => {
 
       const found = await records(queue.url);
       expect(found.map(({ eventName }) => eventName)).toEqual(Array(2).fill("ObjectCreated:CompleteMultipartUpload"));
-      expect(found[0]!.s3.object).toEqual(found[1]!.s3.object);
+      expect(found[0]).toEqual(found[1]);
     } finally {
       ({ s3, sqs } = usual);
       await twice.close();
@@ -401,6 +407,24 @@ describe("S3 objects", () => {
     await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: rest } }));
 
     await s3.send(new DeleteBucketCommand({ Bucket }));
+  });
+});
+
+describe("ECR", () => {
+  test.each([
+    ["us-east-1", "123456789012.dkr.ecr.us-east-1.amazonaws.com"],
+    ["cn-north-1", "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"],
+  ])("in %s has the host %s", async (region, host) => {
+    const ecr = new ECRClient({ ...client(moto), region });
+    const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: "team/api" }));
+    const { repositories } = await ecr.send(new DescribeRepositoriesCommand({}));
+    const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
+    ecr.destroy();
+
+    expect([repository, ...repositories!].map((each) => each?.repositoryUri)).toEqual(
+      Array(2).fill(`${host}/team/api`),
+    );
+    expect(authorizationData!.map(({ proxyEndpoint }) => proxyEndpoint)).toEqual([`https://${host}`]);
   });
 });
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   DeleteProjectCommand,
   StartBuildCommand,
@@ -13,6 +12,7 @@ import {
   LambdaClient,
   ListEventSourceMappingsCommand,
   UpdateEventSourceMappingCommand,
+  type EventSourceMappingConfiguration,
 } from "@aws-sdk/client-lambda";
 import {
   CompleteMultipartUploadCommand,
@@ -28,7 +28,6 @@ import {
 import {
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
-  SendMessageCommand,
   SetQueueAttributesCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
@@ -39,6 +38,7 @@ import { drop, packageImage, proveDrop, type Package } from "../../local/journey
 import { proveWithSkopeo } from "../../local/proof";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { requires } from "../support/requires";
+import { until } from "../support/until";
 
 const YAML = `
 name: images
@@ -105,6 +105,12 @@ describe("after the apply", () => {
     );
     expect(new Set(Versions.map(({ Key }) => Key))).toContain("images.tfstate");
   });
+
+  test("S3's test event has been taken for no drop, and for no failure", async () => {
+    expect(await functionLog("s3:TestEvent reports no upload")).not.toContain('"level":"ERROR"');
+    await queueIsEmpty();
+    expect(applied.lines.filter((line) => line.includes("back to the queue"))).toEqual([]);
+  });
 });
 
 describe("a drop", () => {
@@ -136,38 +142,39 @@ describe("a drop", () => {
     expect(proof?.layers).toHaveLength(image.layers);
   });
 
-  test("uploaded in parts has one build, and is the same image", async () => {
+  test("uploaded in parts, whose event comes twice, has one build, and is the same image", async () => {
     const image = await newImage("api", 16e6);
     const before = (await builds("api")).length;
-    const version = await putInParts(image);
+    const version = await whileNobodyPolls("images", async () => {
+      const version = await putInParts(image);
+      expect(await messagesWaiting("images")).toBe(2);
+      return version;
+    });
     await succeeded("api", version);
+    await queueIsEmpty();
 
     await proveDrop(applied.clients, url("api"), image, "staging", applied.environment.registry);
     expect(await builds("api")).toHaveLength(before + 1);
   });
 
-  test("of the same bytes twice has two builds, and each reads its own version", async () => {
+  test("overwritten before its event is read is built all the same, and each build reads its own version", async () => {
     const image = await newImage("api");
-    const versions = await whileNobodyPolls("images", async () => [await put(image), await put(image)]);
-
-    expect(new Set(versions).size).toBe(2);
-    for (const version of versions) {
-      const log = await buildLog(applied.clients.logs, await succeeded("api", version));
-      expect(log.join("\n")).toContain(`reading s3://image-drops/api.zip?versionId=${version ?? ""} `);
-    }
-  });
-
-  test("is built once though its event comes twice", async () => {
-    const image = await newImage("api");
-    const before = (await builds("api")).length;
-    const version = await whileNobodyPolls("images", async () => {
-      const version = await put(image);
-      await sendAgain(await newestMessage());
-      return version;
+    const newer = await newImage("api");
+    const drops = [image, image, newer];
+    const versions = await whileNobodyPolls("images", async () => {
+      const versions: (string | undefined)[] = [];
+      for (const each of drops) versions.push(await put(each));
+      return versions;
     });
-    await succeeded("api", version);
-    await queueIsEmpty();
-    expect(await builds("api")).toHaveLength(before + 1);
+
+    expect(new Set(versions).size).toBe(3);
+    for (const [index, version] of versions.entries()) {
+      const build = await succeeded("api", version);
+      expect(build.exportedEnvironmentVariables).toEqual([{ name: "GIT_HASH", value: drops[index]?.gitHash }]);
+      expect((await buildLog(applied.clients.logs, build)).join("\n")).toContain(
+        `reading s3://image-drops/api.zip?versionId=${version ?? ""} `,
+      );
+    }
   });
 
   test("that is built twice changes nothing the second time", async () => {
@@ -218,9 +225,12 @@ describe("a drop", () => {
     expect(await functionLogs("filtered.txt")).toEqual([]);
 
     const restore = await removeFilter("image-drops");
-    await putText("unfiltered.txt");
-    await functionLog("unfiltered.txt");
-    await restore();
+    try {
+      await putText("unfiltered.txt");
+      await functionLog("unfiltered.txt");
+    } finally {
+      await restore();
+    }
   });
 });
 
@@ -233,8 +243,11 @@ describe("what is applied decides, not what was synthesised", () => {
         buildspec: "version: 0.2\nphases:\n  build:\n    commands:\n      - echo replaced\n      - exit 3\n",
       },
     }));
-    expect(await reasonOfFailure("api", await put(await newImage("api")))).toBe("replaced");
-    await restore();
+    try {
+      expect(await reasonOfFailure("api", await put(await newImage("api")))).toBe("replaced");
+    } finally {
+      await restore();
+    }
   });
 
   test("so is an environment that is changed by API", async () => {
@@ -250,8 +263,11 @@ describe("what is applied decides, not what was synthesised", () => {
       },
     }));
     const image = await newImage("api");
-    await succeeded("api", await put(image));
-    await restore();
+    try {
+      await succeeded("api", await put(image));
+    } finally {
+      await restore();
+    }
     await proveDrop(applied.clients, url("api"), image, "canary", applied.environment.registry);
     expect(await tagDigest("team/api", "staging")).not.toBe(await tagDigest("team/api", "canary"));
   });
@@ -260,12 +276,13 @@ describe("what is applied decides, not what was synthesised", () => {
     await succeeded("api", await put(await newImage("api")));
     const before = await tagDigest("team/api", "staging");
     await setMutability("team/api", "IMMUTABLE");
-    const reason = await reasonOfFailure("api", await put(await newImage("api")));
-    await setMutability("team/api", "MUTABLE");
-
-    expect(reason).toContain(
-      "exclude staging from the repository's tag immutability, or remove it from the moving tags",
-    );
+    try {
+      expect(await reasonOfFailure("api", await put(await newImage("api")))).toContain(
+        "exclude staging from the repository's tag immutability, or remove it from the moving tags",
+      );
+    } finally {
+      await setMutability("team/api", "MUTABLE");
+    }
     expect(await tagDigest("team/api", "staging")).toBe(before);
   });
 });
@@ -308,7 +325,8 @@ describe("a bucket of another team, without versioning", () => {
       await put(newer);
     });
     const both = await eventually(async () => {
-      const fresh = (await builds("legacy")).slice(0, -before.length);
+      const all = await builds("legacy");
+      const fresh = all.slice(0, all.length - before.length);
       return fresh.length === 2 && fresh.every(({ buildComplete }) => buildComplete) ? fresh : undefined;
     });
     expect(both.map(({ buildStatus }) => buildStatus).sort()).toEqual(["FAILED", "SUCCEEDED"]);
@@ -324,7 +342,7 @@ describe("what cannot be started", () => {
   test("ends in the dead-letter queue, with its event", async () => {
     const { queue_url, dead_letter_queue_url } = applied.pipeline("images").outputs as Record<string, string>;
     await applied.clients.codebuild.send(new DeleteProjectCommand({ name: "images_doomed" }));
-    await hurryUp(queue_url ?? "");
+    await whileNobodyPolls("images", () => hurryUp(queue_url ?? ""));
     await put(await newImage("doomed"));
 
     const { Messages = [] } = await sqs.send(
@@ -337,8 +355,8 @@ describe("what cannot be started", () => {
   });
 
   test("without an event source mapping no drop is built, and its event waits", async () => {
-    for (const { UUID } of await mappings("images")) await lambda.send(new DeleteEventSourceMappingCommand({ UUID }));
-    await sleep(2_000);
+    const mapping = await mappingOf("images");
+    await untilStopped(mapping, () => lambda.send(new DeleteEventSourceMappingCommand({ UUID: mapping.UUID })));
     const version = await put(await newImage("api"));
     await expect(
       waitForBuild(applied.clients.codebuild, "images_api", version, { timeout: PATIENCE / 1000 }),
@@ -459,49 +477,41 @@ async function functionLog(text: string): Promise<string> {
   });
 }
 
-async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await sleep(200);
-  }
-  throw new Error("it did not happen within 30 s");
+async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  return await until("it happened", look, 30_000);
 }
 
 // --- what an operator changes by API
 
-async function mappings(pipeline: string) {
+async function mappingOf(pipeline: string): Promise<EventSourceMappingConfiguration> {
   const { EventSourceMappings = [] } = await lambda.send(new ListEventSourceMappingsCommand({}));
   const found = EventSourceMappings.filter(({ FunctionArn }) => FunctionArn?.endsWith(`:${pipeline}_start-build`));
   expect(found).toHaveLength(1);
-  return found;
+  return found[0] ?? {};
 }
 
 /** Switches the event source mapping off for a moment, so that events gather in the queue. */
 async function whileNobodyPolls<T>(pipeline: string, work: () => Promise<T>): Promise<T> {
-  const [mapping] = await mappings(pipeline);
+  const mapping = await mappingOf(pipeline);
   const toggle = (Enabled: boolean) =>
-    lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping?.UUID, Enabled }));
-  await toggle(false);
-  await sleep(2_000);
-  const result = await work();
-  await toggle(true);
-  return result;
+    lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping.UUID, Enabled }));
+  await untilStopped(mapping, () => toggle(false));
+  try {
+    return await work();
+  } finally {
+    await toggle(true);
+  }
 }
 
-async function newestMessage(): Promise<string> {
-  const { queue_url } = applied.pipeline("images").outputs as Record<string, string>;
-  const { Messages = [] } = await sqs.send(
-    new ReceiveMessageCommand({ QueueUrl: queue_url, VisibilityTimeout: 0, WaitTimeSeconds: 5 }),
-  );
-  expect(Messages).toHaveLength(1);
-  return Messages[0]?.Body ?? "";
-}
-
-async function sendAgain(MessageBody: string): Promise<void> {
-  const { queue_url } = applied.pipeline("images").outputs as Record<string, string>;
-  await sqs.send(new SendMessageCommand({ QueueUrl: queue_url, MessageBody }));
+/** Waits until the mapping's poller has ended: one that waits for messages already would still take the next. */
+async function untilStopped({ EventSourceArn }: EventSourceMappingConfiguration, stop: () => Promise<unknown>) {
+  const isPolled = (): boolean | undefined =>
+    applied.lines
+      .findLast((line) => line.startsWith("lambda: mapping ") && line.includes(`, ${EventSourceArn ?? ""} `))
+      ?.startsWith("lambda: mapping started");
+  await eventually(() => Promise.resolve(isPolled() === true));
+  await stop();
+  await eventually(() => Promise.resolve(isPolled() === false));
 }
 
 async function messagesWaiting(pipeline: string): Promise<number> {
@@ -514,7 +524,7 @@ async function messagesWaiting(pipeline: string): Promise<number> {
 }
 
 async function queueIsEmpty(): Promise<void> {
-  await eventually(async () => ((await messagesWaiting("images")) === 0 ? true : undefined));
+  await eventually(async () => (await messagesWaiting("images")) === 0);
 }
 
 /** Redelivery within seconds instead of minutes, and to the dead-letter queue after the second time. */
@@ -529,8 +539,6 @@ async function hurryUp(QueueUrl: string): Promise<void> {
       Attributes: { VisibilityTimeout: "1", RedrivePolicy: JSON.stringify({ ...policy, maxReceiveCount: 2 }) },
     }),
   );
-  // A poll that waits already still hides messages for the old time.
-  await sleep(2_000);
 }
 
 async function setMutability(repositoryName: string, imageTagMutability: "MUTABLE" | "IMMUTABLE"): Promise<void> {

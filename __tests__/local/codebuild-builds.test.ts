@@ -13,10 +13,20 @@ import { Bench, buildspec, commands, contextOf, credentials, isRunning, phasesOf
 
 let bench: Bench;
 beforeEach(async () => {
-  bench = await Bench.start({ minuteInMilliseconds: 60 });
+  bench = await Bench.start();
   await bench.create();
 });
 afterEach(() => bench.close());
+
+/** Milliseconds; long enough for a shell to start within five of them on a busy machine. */
+const SHORT_MINUTE = 200;
+
+/** For tests that wait for minutes; for all others their limits stay far away. */
+async function shortenMinutes(): Promise<void> {
+  await bench.close();
+  bench = await Bench.start({ minuteInMilliseconds: SHORT_MINUTE });
+  await bench.create();
+}
 
 /** Runs until the build is stopped; says so in the log. */
 const endless = commands("echo $$ && sleep 60");
@@ -126,8 +136,9 @@ describe("idempotency token", () => {
   });
 
   test("lives 5 minutes", async () => {
+    await shortenMinutes();
     const first = await bench.startBuild({ idempotencyToken: "t" });
-    await new Promise((resolve) => setTimeout(resolve, 6 * 60));
+    await new Promise((resolve) => setTimeout(resolve, 6 * SHORT_MINUTE));
     expect((await bench.startBuild({ idempotencyToken: "t" })).id).not.toBe(first.id);
   });
 
@@ -150,6 +161,7 @@ describe("queue", () => {
   });
 
   test("who waits longer than the queued timeout is TIMED_OUT and never runs", async () => {
+    await shortenMinutes();
     for (let n = 0; n < 2; n += 1) await bench.startBuild({ buildspecOverride: endless });
     const { id } = await bench.startBuild({ queuedTimeoutInMinutesOverride: 5 });
     const build = await bench.ended(id);
@@ -173,6 +185,7 @@ describe("queue", () => {
 
 describe("the end of a build", () => {
   test("the timeout kills the whole process group, and nothing runs after it", async () => {
+    await shortenMinutes();
     const { id } = await bench.startBuild({
       timeoutInMinutesOverride: 5,
       buildspecOverride: buildspec({
@@ -283,4 +296,15 @@ describe("builds as a list", () => {
     );
     beijing.destroy();
   });
+});
+
+test("close takes no more builds, and leaves none running", async () => {
+  const { id } = await bench.startBuild({ buildspecOverride: endless });
+  await bench.until(id, (build) => build.currentPhase === "BUILD");
+  const closed = bench.codebuild.close();
+  await expect(bench.startBuild({ buildspecOverride: endless })).rejects.toThrow();
+  await closed;
+
+  expect(bench.events.filter(({ type }) => type === "build-started")).toHaveLength(1);
+  expect(bench.events.at(-1)).toMatchObject({ type: "build-ended", buildId: id, status: "STOPPED" });
 });

@@ -221,6 +221,22 @@ describe("environment", () => {
     ]);
   });
 
+  test("no configured proxy or endpoint leads off this machine, and the log says so", async () => {
+    const outside = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "AWS_ENDPOINT_URL_S3"];
+    const { log, output } = await bench.run({
+      environmentVariablesOverride: outside.map((name) => ({ name, value: "elsewhere.test" })),
+      buildspecOverride: buildspec(
+        { build: { commands: ["env | grep elsewhere || echo none"] } },
+        { env: { variables: { all_proxy: "elsewhere.test" } } },
+      ),
+    });
+    expect(output).toBe("none\n");
+    for (const name of ["all_proxy", ...outside])
+      expect(log).toContain(
+        ` ${name} is not used as configured: on this machine the platform decides where requests go\n`,
+      );
+  });
+
   test("holds CodeBuild's variables, and of this process's own only PATH", async () => {
     process.env.SECRET_OF_THE_DEVELOPER = "1";
     const { build, output } = await run(commands("env"));

@@ -16,6 +16,8 @@ import {
 import { zipSync } from "fflate";
 import { startCodeBuild, type BuildEvent, type CodeBuildOptions } from "../../local/codebuild";
 
+jest.setTimeout(20_000);
+
 export const credentials = { accessKeyId: "test", secretAccessKey: "test" };
 
 /** S3 objects with versions and CloudWatch Logs, as far as builds use them. */
@@ -181,9 +183,9 @@ export class Bench {
     return builds![0]!;
   }
 
-  /** Waits until `done` holds of the build; fails after 5 s. */
+  /** Waits until `done` holds of the build; fails after 15 s. */
   async until(id: string, done: (build: Build) => boolean): Promise<Build> {
-    for (const end = Date.now() + 5000; Date.now() < end;) {
+    for (const end = Date.now() + 15_000; Date.now() < end;) {
       const build = await this.get(id);
       if (done(build)) return build;
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -192,7 +192,8 @@ describe("the applied mapping", () => {
     apis.apply("g", { files: { "index.js": `exports.handler = async () => console.log('"g"')` } });
 
     apis.change(uuid, { FunctionArn: "arn:aws:lambda:us-east-1:123456789012:function:g" });
-    await delay(300);
+    const reads = apis.mappingReads;
+    await until("the change is seen", () => apis.mappingReads > reads);
     apis.send("drops", "two");
     await batch(2);
 
@@ -229,7 +230,8 @@ describe("the applied mapping", () => {
   ])("is refused, once, with %j", async (configuration, found) => {
     const uuid = apis.map("drops", "f", configuration);
     apis.send("drops", "one");
-    await delay(800);
+    await until("it is refused", () => of("problem").length > 0);
+    await delay(500);
 
     expect(of("problem").map(({ error }) => error.message)).toEqual([
       `Event source mapping ${uuid} has ${found}; local/ polls standard SQS queues without filter criteria: it is not polled`,

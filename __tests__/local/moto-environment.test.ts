@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -61,6 +70,16 @@ test("is one where two are made at once", async () => {
   const [first, second] = await Promise.all([ensure(python), ensure(python)]);
 
   expect(first).toBe(second);
+  expect(environments()).toHaveLength(1);
+});
+
+test("is made anew where its Python is gone", async () => {
+  const interpreter = await ensure(fakePython());
+  rmSync(interpreter);
+  symlinkSync("/nonexistent/python3.10", interpreter);
+
+  expect(await ensure(fakePython())).toBe(interpreter);
+  expect(existsSync(interpreter)).toBe(true);
   expect(environments()).toHaveLength(1);
 });
 

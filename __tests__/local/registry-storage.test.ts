@@ -100,6 +100,18 @@ describe("docker-registry as a child process", () => {
   });
 
   if (requires("docker-registry", "apt-get install docker-registry")) {
+    test("two that start at once have a port each", async () => {
+      const directory = await mkdtemp(join(tmpdir(), "docker-registry-"));
+      const start = (name: string) => startDockerRegistry({ directory: join(directory, name) });
+      const registries = await Promise.all([start("a"), start("b")]);
+      expect(registries[0].url).not.toBe(registries[1].url);
+      for (const registry of registries) {
+        expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
+        await registry.close();
+      }
+      await rm(directory, { recursive: true });
+    });
+
     test("answers after start, and is gone after close", async () => {
       const directory = await mkdtemp(join(tmpdir(), "docker-registry-"));
       const registry = await startDockerRegistry({ directory });

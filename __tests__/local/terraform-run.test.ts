@@ -143,17 +143,22 @@ describe("the runner", () => {
     await expect((await stack("exit 2")).apply()).rejects.toMatchObject({ exitCode: 2 });
   });
 
-  test.each(["SIGINT", "SIGTERM"] as const)("%s reaches Terraform once, which may end in order", async (signal) => {
+  test.each([
+    ["SIGINT", "SIGINT"],
+    ["SIGTERM", "SIGTERM"],
+    // Terraform knows no SIGHUP, and would be left alone with its state.
+    ["SIGHUP", "SIGTERM"],
+  ] as const)("%s reaches Terraform once, as %s, which may end in order", async (signal, received) => {
     const before = process.listenerCount(signal);
     // A shell handles a signal only between commands, hence the short sleeps.
-    const script = `trap 'echo ${signal} >> signals; released=1' ${signal.slice(3)}
+    const script = `trap 'echo ${received} >> signals; released=1' ${received.slice(3)}
       echo ready
       for turn in $(seq 1 100); do [ -n "$released" ] && break; sleep 0.1; done
       sleep 0.3
       exit 1`;
     const running = await stack(script, { onLine: (line) => line === "ready" && process.emit(signal, signal) });
     await expect(running.apply()).rejects.toMatchObject({ exitCode: 1, signal: null });
-    expect(await readFile(join(folder, "signals"), "utf8")).toBe(`${signal}\n`);
+    expect(await readFile(join(folder, "signals"), "utf8")).toBe(`${received}\n`);
     expect(process.listenerCount(signal)).toBe(before);
   });
 

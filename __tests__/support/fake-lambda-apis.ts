@@ -28,6 +28,8 @@ interface FakeMessage {
 export class FakeLambdaApis {
   readonly #functions = new Map<string, FakeFunction>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
+  /** How often a mapping was looked at, one by one. */
+  mappingReads = 0;
   readonly mappings = new Map<string, Readonly<Record<string, unknown>>>();
   readonly queues = new Map<string, FakeMessage[]>();
   /** Lines of each log group; a group that is not here does not exist. */
@@ -104,7 +106,10 @@ export class FakeLambdaApis {
     const notFound = { status: 404, error: "ResourceNotFoundException" };
     const mapping = /\/event-source-mappings\/?([^/]*)$/.exec(path)?.[1];
     if (mapping === "") return { EventSourceMappings: [...this.mappings.values()] };
-    if (mapping !== undefined) return this.mappings.get(mapping) ?? notFound;
+    if (mapping !== undefined) {
+      this.mappingReads += 1;
+      return this.mappings.get(mapping) ?? notFound;
+    }
     const name = decodeURIComponent(path).split(/[/:]/).at(-1) ?? "";
     const definition = this.#functions.get(name);
     if (definition === undefined) return notFound;

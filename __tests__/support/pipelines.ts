@@ -64,6 +64,8 @@ export async function applyPipelines(yaml: string, { before }: ApplyOptions = {}
       directory,
       region,
       storage,
+      // As it may be on AWS: "at least once".
+      duplicateMultipart: true,
       onLine: (line) => lines.push(line),
     });
     closing.push(() => environment.close());

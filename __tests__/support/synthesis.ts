@@ -151,6 +151,7 @@ export class Synthesis {
     if (attribute === "url") return `https://sqs.${region}.${suffix}/${ACCOUNT_ID}/${name}`;
     if (attribute === "repository_url") return `${ACCOUNT_ID}.dkr.ecr.${region}.${suffix}/${name}`;
     if (attribute === "id" && type === "aws_s3_bucket") return name;
+    if (attribute === "version_id") return `version-id-of-${this.#fill(String(block.key))}`;
     const own = block[attribute];
     if (typeof own !== "string") throw new Error(`${type} has no known ${attribute}`);
     return this.#fill(own);
@@ -164,7 +165,7 @@ export class Synthesis {
       "aws_partition.dns_suffix": suffix,
       "aws_region.id": region,
       "aws_service_principal.name": `${String(block.service_name)}.amazonaws.com`,
-      "archive_file.output_sha256": `sha256-of-${String(block.source_dir)}`,
+      "archive_file.output_md5": `md5-of-${String(block.source_dir)}`,
       "archive_file.output_base64sha256": `base64-sha256-of-${String(block.source_dir)}`,
     };
     const answer = answers[`${type}.${attribute}`];

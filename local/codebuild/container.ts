@@ -5,7 +5,13 @@ import { promisify } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Build, BuildPhaseType } from "@aws-sdk/client-codebuild";
 import { isInlineBuildspec, parseBuildspec, phaseNames, type Buildspec, type PhaseName } from "./buildspec";
-import { checkSupported, commandEnvironment, secondarySourceFolder, type BuildFolders } from "./environment";
+import {
+  checkSupported,
+  commandEnvironment,
+  replacedVariables,
+  secondarySourceFolder,
+  type BuildFolders,
+} from "./environment";
 import { CommandFailed, PhaseError, YamlFileError } from "./errors";
 import type { BuildLog } from "./log";
 import type { Phases } from "./phases";
@@ -84,6 +90,9 @@ export class Container {
     const buildspec = parseBuildspec(await this.#buildspecText());
     log.line("Processing environment variables");
     this.#environment = commandEnvironment(build, region, buildspec.variables, folders, platform);
+    for (const name of replacedVariables(build, buildspec.variables, platform)) {
+      log.line(`${name} is not used as configured: on this machine the platform decides where requests go`);
+    }
     await this.#logRuntimes(buildspec);
     log.line(`Moving to directory ${folders.source}`);
     const present = phaseNames.filter((name) => buildspec.phases[name]);

@@ -14,13 +14,17 @@ export function secondarySourceFolder(folders: BuildFolders, identifier: string)
   return `${folders.source}-${identifier}`;
 }
 
+/** Variables that lead requests past the platform's: a proxy, exceptions from it, the endpoint of one service. */
+const WAYS_OUT = /^((https?|all|no)_proxy|AWS_ENDPOINT_URL_\w+)$/i;
+
 /**
  * The environment of a build's commands; later lines win.
  *
  * CodeBuild's precedence is buildspec, then project, then StartBuild (the last two are merged in the build already):
- * https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html. The platform's variables come
- * last, so that no configuration leads a local build off this machine. Of this process's own environment only PATH is
- * passed on.
+ * https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html. On AWS a project's HTTPS_PROXY
+ * holds; here the platform's variables come last and other ways out are closed, because a proxy or an endpoint that is
+ * right for AWS would lead a build off this machine, perhaps into a registry that is real. `replacedVariables` says
+ * which. Of this process's own environment only PATH is passed on.
  */
 export function commandEnvironment(
   build: Build,
@@ -32,9 +36,8 @@ export function commandEnvironment(
   return {
     PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
     CI: "true",
-    ...buildspecVariables,
     ...Object.fromEntries(
-      (build.environment?.environmentVariables ?? []).map(({ name = "", value = "" }) => [name, value]),
+      Object.entries(configured(build, buildspecVariables)).filter(([name]) => !WAYS_OUT.test(name)),
     ),
     ...codebuildVariables(build, folders),
     HOME: folders.home,
@@ -43,6 +46,25 @@ export function commandEnvironment(
     AWS_DEFAULT_REGION: region,
     ...platform,
   };
+}
+
+/** The configured variables that AWS would honour and this machine's platform does not. */
+export function replacedVariables(
+  build: Build,
+  buildspecVariables: Readonly<Record<string, string>>,
+  platform: Readonly<Record<string, string>>,
+): string[] {
+  return Object.keys(configured(build, buildspecVariables)).filter((name) => name in platform || WAYS_OUT.test(name));
+}
+
+function configured(
+  { environment }: Build,
+  buildspecVariables: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const variables = (environment?.environmentVariables ?? []).map(
+    ({ name = "", value = "" }) => [name, value] as const,
+  );
+  return { ...buildspecVariables, ...Object.fromEntries(variables) };
 }
 
 function codebuildVariables(build: Build, folders: BuildFolders): Record<string, string> {

@@ -52,8 +52,9 @@ export async function startCodeBuild(options: CodeBuildOptions): Promise<{ url: 
   return {
     url: server.url,
     close: async () => {
-      await Promise.all([...regions.values()].map((region) => region.close()));
+      // First, or a StartBuild that comes meanwhile would outlive this.
       await server.close();
+      await Promise.all([...regions.values()].map((region) => region.close()));
     },
   };
 }

@@ -34,9 +34,11 @@ export async function ensureMoto(projectDirectory: string, options: EnvironmentO
   const requirements = await readFile(REQUIREMENTS);
   const hash = createHash("sha256").update(requirements).digest("hex").slice(0, 16);
   const finished = join(projectDirectory, ".local", "venv", hash);
-  if (existsSync(finished)) return interpreter(finished);
+  if (existsSync(interpreter(finished))) return interpreter(finished);
 
   await checkPython(python);
+  // Its interpreter is a link that leads nowhere once that Python is uninstalled.
+  await rm(finished, { recursive: true, force: true });
   onProgress(`Installing the emulator (moto) into ${finished}, once; this takes about 20 s`);
   await mkdir(join(projectDirectory, ".local", "venv"), { recursive: true });
   const unfinished = await mkdtemp(`${finished}.`);

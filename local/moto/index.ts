@@ -37,6 +37,8 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
   const child = spawn(python, ["-u", launcher, "--port", String(options.port ?? 0)], {
     // An open standard input keeps the launcher alive, and no longer.
     stdio: ["pipe", "pipe", "pipe"],
+    // In a group of its own, or Ctrl-C in a terminal would end it before Terraform has written its state and released the lock.
+    detached: true,
     env: {
       ...process.env,
       PYTHONDONTWRITEBYTECODE: "1",

@@ -26,6 +26,8 @@ os.environ["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
 
 from moto.awslambda import models as lambda_models
 from moto.core.utils import iso_8601_datetime_with_milliseconds, unix_time, unix_time_millis, utcnow
+from moto.ecr import models as ecr_models
+from moto.ecr import responses as ecr_responses
 from moto.iam.access_control import IAMPolicy
 from moto.s3 import models as s3_models
 from moto.s3 import notifications as s3_notifications
@@ -102,12 +104,17 @@ def repair_event_has_the_whole_schema():
 
     def event(event_name, bucket, key, notification_id):
         created = event_name.startswith("s3:ObjectCreated:")
+        occurrence = {
+            "eventTime": iso_8601_datetime_with_milliseconds(),
+            "responseElements": {"x-amz-request-id": request_id(), "x-amz-id-2": host_id()},
+        }
         described = {"key": quote_plus(key.name, safe="/")}
         if created:
             described["size"] = key.size
             described["eTag"] = key.etag.strip('"')
-            # A duplicate of an event carries the sequencer of the first.
+            # A duplicate of an event is the first once more.
             described["sequencer"] = key.sequencer
+            occurrence = key.__dict__.setdefault("occurrence", occurrence)
         else:
             described["sequencer"] = SEQUENCER.next()
         if key.version_id != "null":
@@ -116,11 +123,10 @@ def repair_event_has_the_whole_schema():
             "eventVersion": "2.1" if event_name.startswith(("s3:ObjectCreated:", "s3:ObjectRemoved:")) else "2.3",
             "eventSource": "aws:s3",
             "awsRegion": bucket.region_name,
-            "eventTime": iso_8601_datetime_with_milliseconds(),
             "eventName": event_name.removeprefix("s3:"),
             "userIdentity": {"principalId": "AWS:AIDACKCEVSQ6C2EXAMPLE"},
             "requestParameters": {"sourceIPAddress": HOST},
-            "responseElements": {"x-amz-request-id": request_id(), "x-amz-id-2": host_id()},
+            **occurrence,
             "s3": {
                 "s3SchemaVersion": "1.0",
                 "configurationId": notification_id,
@@ -272,6 +278,32 @@ def repair_conditional_statements_deny_nothing():
             statements = [statements]
         unconditional = {"Statement": [statement for statement in statements if "Condition" not in statement]}
         return IAMPolicy(json.dumps(unconditional)).is_action_permitted(action, resource)
+
+
+# --- ECR --------------------------------------------------------------------------------------------------------------
+
+
+def repair_registries_in_china_have_their_own_suffix():
+    """In the China regions the hosts of registries end in amazonaws.com.cn.
+    https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
+
+    moto knows one suffix: the URL that the stack puts out would name another host than the one that the build pushes to.
+    """
+    suffix = ".amazonaws.com"
+
+    @around(ecr_models.Repository, "__init__")
+    def init(original, repository, account_id, region_name, *args, **kwargs):
+        original(repository, account_id, region_name, *args, **kwargs)
+        if region_name.startswith("cn-"):
+            repository.uri = repository.uri.replace(f"{suffix}/", f"{suffix}.cn/", 1)
+
+    @around(ecr_responses.ECRResponse, "get_authorization_token")
+    def get_authorization_token(original, response):
+        answer = original(response)
+        if response.region.startswith("cn-"):
+            for data in answer.result["authorizationData"]:
+                data["proxyEndpoint"] += ".cn"
+        return answer
 
 
 # --- SQS --------------------------------------------------------------------------------------------------------------
@@ -469,6 +501,7 @@ def repair(url):
     repair_eventbridge_flag_is_read_back()
     repair_versions_can_be_deleted_after_versioning()
     repair_conditional_statements_deny_nothing()
+    repair_registries_in_china_have_their_own_suffix()
     repair_redrive_policies_are_read_back_as_set()
     repair_setting_one_attribute_keeps_the_queue_policy()
     repair_a_message_goes_to_one_receiver()

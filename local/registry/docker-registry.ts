@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DockerRegistryStartError } from "./errors";
@@ -24,30 +22,34 @@ export interface DockerRegistry {
 
 const POLL = 25;
 const LOG_BYTES = 4_000;
+const LISTENING = /listening on (127\.0\.0\.1:[0-9]+)/;
 
 /**
- * Runs the registry of https://distribution.github.io/distribution/ (Debian's package `docker-registry`) on loopback.
- * It cannot choose a free port by itself, so one is chosen here.
+ * Runs the registry of https://distribution.github.io/distribution/ (Debian's package `docker-registry`) on loopback, at a
+ * free port that it chooses itself and names in its log.
  */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
   const { directory, program = "docker-registry", timeout = 10_000 } = options;
-  const address = `127.0.0.1:${await freePort()}`;
-  const url = `http://${address}`;
   const file = join(directory, "registry.json");
   await mkdir(directory, { recursive: true });
-  await writeFile(file, configuration(address, directory));
+  await writeFile(file, configuration(directory));
   const child = spawn(program, ["serve", file], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: "none" },
   });
   const exited = new Promise((done) => child.once("close", done));
   let log = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-LOG_BYTES)));
+  let url = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log = (log + text).slice(-LOG_BYTES);
+    const address = LISTENING.exec(log)?.[1];
+    if (address !== undefined) url ||= `http://${address}`;
+  });
   let failure: Error | undefined;
   child.once("error", (error) => (failure = error));
 
   const deadline = Date.now() + timeout;
-  while (!(await answers(url))) {
+  while (url === "" || !(await answers(url))) {
     if (failure) throw new DockerRegistryStartError(failure.message, log, { cause: failure });
     if (child.exitCode !== null) throw new DockerRegistryStartError(`it ended with code ${child.exitCode}`, log);
     if (Date.now() > deadline) {
@@ -68,12 +70,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
 }
 
 /** JSON is YAML; https://distribution.github.io/distribution/about/configuration/ */
-function configuration(address: string, directory: string): string {
+function configuration(directory: string): string {
   return JSON.stringify({
     version: 0.1,
-    log: { level: "warn", accesslog: { disabled: true } },
+    log: { level: "info", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: directory }, delete: { enabled: true } },
-    http: { addr: address, relativeurls: true },
+    http: { addr: "127.0.0.1:0", relativeurls: true },
   });
 }
 
@@ -83,13 +85,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -49,12 +49,13 @@ export interface StackTerraform {
 
 const NO_CHANGES = 0;
 const CHANGES = 2;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Lines that an error repeats, at most. */
 const TAIL = 40;
 
 /**
- * Terraform for one stack. SIGINT and SIGTERM of this process reach it once each, so that it ends in order, with its state
- * written and its lock released.
+ * Terraform for one stack. SIGINT and SIGTERM of this process reach it once each, and the end of the terminal as SIGTERM, so that
+ * it ends in order, with its state written and its lock released.
  */
 export function terraform(setup: TerraformSetup, stackDirectory: string, options: RunOptions = {}): StackTerraform {
   const savedPlan = join(".terraform", "saved.tfplan");
@@ -117,9 +118,9 @@ async function runTerraform(
     detached: true,
   });
   const forward = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
   };
-  process.on("SIGINT", forward).on("SIGTERM", forward);
+  for (const signal of SIGNALS) process.on(signal, forward);
   try {
     const stdout: string[] = [];
     const all: string[] = [];
@@ -151,7 +152,7 @@ async function runTerraform(
     }
     return { exitCode, stdout: stdout.join("\n") };
   } finally {
-    process.off("SIGINT", forward).off("SIGTERM", forward);
+    for (const signal of SIGNALS) process.off(signal, forward);
   }
 }
 
