@@ -103,7 +103,8 @@ const bucket = z
       .optional(),
     existing: field.bucketName
       .meta({
-        description: "Bucket to take as it is: its versioning, notifications, policy and lifecycle stay its owner's.",
+        description:
+          "Bucket of the same account and region to take as it is: its versioning, notifications, policy and lifecycle stay its owner's.",
       })
       .optional(),
     versionsExpireAfterDays: field

@@ -1,6 +1,5 @@
-import { S3BucketLifecycleConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
 import { S3BucketNotification } from "@cdktf/provider-aws/lib/s3-bucket-notification";
-import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
+import type { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
 import type { BucketConfig } from "../config/schema";
 import { PrivateBucket } from "./private-bucket";
@@ -43,19 +42,10 @@ class CreatedDropBucket extends Construct implements DropBucket {
 
   constructor(scope: Construct, id: string, config: BucketConfig) {
     super(scope, id);
-    const { bucket } = new PrivateBucket(this, "private", { name: config.name });
+    const { bucket, versioning } = new PrivateBucket(this, "private", config);
     this.name = bucket.bucket;
     this.arn = bucket.arn;
-    this.#versioning = new S3BucketVersioningA(this, "versioning", {
-      bucket: bucket.id,
-      versioningConfiguration: { status: "Enabled" },
-    });
-    new S3BucketLifecycleConfiguration(this, "lifecycle", {
-      bucket: bucket.id,
-      rule: renderLifecycle(config),
-      // S3 takes a rule about versions only where there are versions.
-      dependsOn: [this.#versioning],
-    });
+    this.#versioning = versioning;
   }
 
   notify({ queueArn, events, filterSuffix }: BucketNotification): void {
@@ -85,21 +75,4 @@ class ExistingDropBucket implements DropBucket {
   notify(notification: BucketNotification): void {
     this.ownerMustAdd.push(notification);
   }
-}
-
-function renderLifecycle({ uploadsExpireAfterDays, versionsExpireAfterDays }: BucketConfig) {
-  const everything = { status: "Enabled", filter: [{ prefix: "" }] };
-  return [
-    {
-      id: "unfinished-uploads",
-      ...everything,
-      abortIncompleteMultipartUpload: [{ daysAfterInitiation: uploadsExpireAfterDays }],
-    },
-    {
-      id: "replaced-versions",
-      ...everything,
-      noncurrentVersionExpiration: [{ noncurrentDays: versionsExpireAfterDays }],
-      expiration: [{ expiredObjectDeleteMarker: true }],
-    },
-  ];
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { type BinaryToTextEncoding, createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DataArchiveFile } from "@cdktf/provider-archive/lib/data-archive-file";
@@ -21,8 +21,8 @@ export interface PackageProps {
 /** A zip that Terraform uploads: where it lies, relative to the stack's folder, and what it will hash to. */
 export class Package extends Construct {
   readonly path: string;
-  /** In hexadecimal. */
-  readonly sha256: string;
+  /** In hexadecimal: S3's ETag of the zip. */
+  readonly md5: string;
   readonly base64Sha256: string;
 
   constructor(scope: Construct, id: string, { packaging, files }: PackageProps) {
@@ -30,7 +30,7 @@ export class Package extends Construct {
     const folder = `assets/${TerraformStack.of(this).getLogicalId(this.node)}`;
     this.path = `${folder}.zip`;
     const hashes = packaging === "archive" ? this.#leaveToTerraform(folder, files) : this.#zipNow(files);
-    this.sha256 = hashes.sha256;
+    this.md5 = hashes.md5;
     this.base64Sha256 = hashes.base64Sha256;
   }
 
@@ -48,15 +48,16 @@ export class Package extends Construct {
       // Without it the zip carries the modes that this machine's umask gave the files.
       outputFileMode: "0644",
     });
-    return { sha256: archive.outputSha256, base64Sha256: archive.outputBase64Sha256 };
+    return { md5: archive.outputMd5, base64Sha256: archive.outputBase64Sha256 };
   }
 
   /** The zip itself goes into the stack's folder, and its hash into the JSON: plan and apply need not share a disk. */
   #zipNow(files: Files) {
     const zip = zipDeterministically(files);
     this.#writeOnSynth(this.path, { [this.path]: zip });
-    const sha256 = createHash("sha256").update(zip).digest();
-    return { sha256: sha256.toString("hex"), base64Sha256: sha256.toString("base64") };
+    const hash = (algorithm: string, encoding: BinaryToTextEncoding) =>
+      createHash(algorithm).update(zip).digest(encoding);
+    return { md5: hash("md5", "hex"), base64Sha256: hash("sha256", "base64") };
   }
 
   /** Replaces `target`, a path in the stack's folder, by these files. */

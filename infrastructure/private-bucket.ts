@@ -1,23 +1,29 @@
 import { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
+import { S3BucketLifecycleConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
 import { S3BucketOwnershipControls } from "@cdktf/provider-aws/lib/s3-bucket-ownership-controls";
 import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
 import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
 import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
+import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
+import type { BucketConfig } from "../config/schema";
 import { denyWithoutTls, policyDocument } from "./policies";
 
-export interface PrivateBucketProps {
-  /** Global name of the bucket, 3 to 63 characters. */
-  readonly name: string;
-}
+/** `name` is the bucket's global name, 3 to 63 characters. */
+export type PrivateBucketProps = Pick<BucketConfig, "name" | "uploadsExpireAfterDays" | "versionsExpireAfterDays">;
 
-/** A bucket that is encrypted, owned by its account whoever writes, reached over TLS only, and never public. */
+/**
+ * A bucket that keeps replaced versions for some days, and that is encrypted, owned by its account whoever writes, reached over TLS
+ * only, and never public.
+ */
 export class PrivateBucket extends Construct {
   readonly bucket: S3Bucket;
+  /** What is uploaded before it has no version id. */
+  readonly versioning: S3BucketVersioningA;
 
-  constructor(scope: Construct, id: string, { name }: PrivateBucketProps) {
+  constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id);
-    this.bucket = new S3Bucket(this, "bucket", { bucket: name, forceDestroy: false });
+    this.bucket = new S3Bucket(this, "bucket", { bucket: props.name, forceDestroy: false });
     const bucket = this.bucket.id;
     const publicAccess = new S3BucketPublicAccessBlock(this, "public-access", {
       bucket,
@@ -37,5 +43,32 @@ export class PrivateBucket extends Construct {
       // S3 refuses to change both at once: "A conflicting conditional operation is currently in progress".
       dependsOn: [publicAccess],
     });
+    this.versioning = new S3BucketVersioningA(this, "versioning", {
+      bucket,
+      versioningConfiguration: { status: "Enabled" },
+    });
+    new S3BucketLifecycleConfiguration(this, "lifecycle", {
+      bucket,
+      rule: renderLifecycle(props),
+      // S3 takes a rule about versions only where there are versions.
+      dependsOn: [this.versioning],
+    });
   }
+}
+
+function renderLifecycle({ uploadsExpireAfterDays, versionsExpireAfterDays }: PrivateBucketProps) {
+  const everything = { status: "Enabled", filter: [{ prefix: "" }] };
+  return [
+    {
+      id: "unfinished-uploads",
+      ...everything,
+      abortIncompleteMultipartUpload: [{ daysAfterInitiation: uploadsExpireAfterDays }],
+    },
+    {
+      id: "replaced-versions",
+      ...everything,
+      noncurrentVersionExpiration: [{ noncurrentDays: versionsExpireAfterDays }],
+      expiration: [{ expiredObjectDeleteMarker: true }],
+    },
+  ];
 }

@@ -62,6 +62,7 @@ function renderProject(props: ServiceProps, repository: EcrRepository, role: Bui
     description: `Publishes the drops of ${service.name}, a service of pipeline ${pipeline.name}`,
     serviceRole: role.arn,
     source: { type: "S3", location: tools.location, buildspec: BUILDSPEC },
+    sourceVersion: tools.version,
     artifacts: { type: "NO_ARTIFACTS" },
     environment: {
       type: "LINUX_CONTAINER",

@@ -13,7 +13,13 @@ import type { Surroundings } from "./surroundings";
 /** Name of the buildspec at the root of the tools zip. */
 export const BUILDSPEC = "buildspec.yml";
 
-const PREFIX = "publish-image/";
+const KEY = "publish-image.zip";
+
+/**
+ * Days that a replaced zip stays for builds that were started with it: a build waits for a machine for 8 hours and runs for 36 at
+ * most, the rest is for retrying it. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html
+ */
+const REPLACED_TOOLS_EXPIRE_AFTER_DAYS = 7;
 
 export interface ToolsProps {
   readonly config: PipelineConfig;
@@ -24,27 +30,32 @@ export interface ToolsProps {
 export class Tools extends Construct {
   /** `<bucket>/<key>`, as CodeBuild writes a source in S3. */
   readonly location: string;
+  /** The version of the zip that this configuration was made with. */
+  readonly version: string;
   /** Lets a build download the zip. */
   readonly permissions: readonly Statement[];
 
   constructor(scope: Construct, id: string, { config, surroundings }: ToolsProps) {
     super(scope, id);
-    const { bucket } = new PrivateBucket(this, "private", {
+    const { bucket, versioning } = new PrivateBucket(this, "private", {
       name: names(config.name).toolsBucket(surroundings.account, surroundings.region),
+      uploadsExpireAfterDays: 1,
+      versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
     const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles() });
     const object = new S3Object(this, "object", {
       bucket: bucket.id,
-      // Named by its content: a project never runs anything but what it was applied with.
-      key: `${PREFIX}${tools.sha256}.zip`,
+      key: KEY,
       source: tools.path,
+      // New content is a new version, also where someone else has put another one in its place.
+      etag: tools.md5,
       contentType: "application/zip",
       // An object takes 10 tags, every other resource 50. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
       overrideProvider: { defaultTags: { tags: {} } },
-      // The old zip goes when no project names it any more.
-      lifecycle: { createBeforeDestroy: true },
+      dependsOn: [versioning],
     });
     this.location = `${bucket.bucket}/${object.key}`;
+    this.version = object.versionId;
     this.permissions = renderPermissions(bucket.arn);
   }
 }
@@ -63,8 +74,7 @@ function renderPermissions(bucketArn: string): readonly Statement[] {
       Sid: "ReadTools",
       Effect: "Allow",
       Action: ["s3:GetObject", "s3:GetObjectVersion"],
-      // Any zip under the prefix, so that new tools change no policy under a running build. Only the deployer writes there.
-      Resource: `${bucketArn}/${PREFIX}*`,
+      Resource: `${bucketArn}/${KEY}`,
     },
     {
       Sid: "IdentifyToolsBucket",

@@ -12,15 +12,8 @@ describe("a bucket of the pipeline's own", () => {
     });
   });
 
-  test("is versioned", () => {
-    expect(pipeline.resource("aws_s3_bucket_versioning")).toStrictEqual({
-      bucket: "image-drops",
-      versioning_configuration: { status: "Enabled" },
-    });
-  });
-
   test("drops unfinished uploads and replaced versions after the configured days, and no current version ever", () => {
-    const { rule } = pipeline.resource("aws_s3_bucket_lifecycle_configuration");
+    const { rule } = pipeline.resource("aws_s3_bucket_lifecycle_configuration", "/bucket/private/lifecycle");
     expect(rule).toStrictEqual([
       {
         id: "unfinished-uploads",
@@ -38,12 +31,6 @@ describe("a bucket of the pipeline's own", () => {
     ]);
   });
 
-  test("waits with the rule about versions until there are versions", () => {
-    expect(pipeline.dependencies("aws_s3_bucket_lifecycle_configuration")).toStrictEqual([
-      "aws_s3_bucket_versioning images/pipeline/bucket/versioning",
-    ]);
-  });
-
   test("reports finished uploads of zips to the queue, once they get version ids", () => {
     expect(pipeline.resource("aws_s3_bucket_notification")).toStrictEqual({
       bucket: "image-drops",
@@ -57,7 +44,7 @@ describe("a bucket of the pipeline's own", () => {
       ],
     });
     expect(pipeline.dependencies("aws_s3_bucket_notification")).toStrictEqual([
-      "aws_s3_bucket_versioning images/pipeline/bucket/versioning",
+      "aws_s3_bucket_versioning images/pipeline/bucket/private/versioning",
     ]);
   });
 
@@ -96,6 +83,19 @@ describe.each(["bucket", "tools"])("the %s bucket", (owner) => {
       bucket,
       rule: [{ apply_server_side_encryption_by_default: { sse_algorithm: "AES256" } }],
     });
+  });
+
+  test("is versioned", () => {
+    expect(pipeline.resource("aws_s3_bucket_versioning", `${owner}/private/versioning`)).toStrictEqual({
+      bucket,
+      versioning_configuration: { status: "Enabled" },
+    });
+  });
+
+  test("waits with the rule about versions until there are versions", () => {
+    expect(pipeline.dependencies("aws_s3_bucket_lifecycle_configuration", `${owner}/private/lifecycle`)).toStrictEqual([
+      `aws_s3_bucket_versioning images/pipeline/${owner}/private/versioning`,
+    ]);
   });
 
   test("gets its policy after its public access block, since S3 refuses both at once", () => {

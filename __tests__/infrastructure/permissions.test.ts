@@ -17,7 +17,7 @@ const READ_TOOLS = [
     Sid: "ReadTools",
     Effect: "Allow",
     Action: ["s3:GetObject", "s3:GetObjectVersion"],
-    Resource: "arn:aws:s3:::images-tools-111122223333-us-east-1/publish-image/*",
+    Resource: "arn:aws:s3:::images-tools-111122223333-us-east-1/publish-image.zip",
   },
   {
     Sid: "IdentifyToolsBucket",

@@ -14,22 +14,24 @@ const ONCE = {
   aws_lambda_event_source_mapping: 1,
   aws_lambda_function: 1,
   aws_s3_bucket: 1,
+  aws_s3_bucket_lifecycle_configuration: 1,
   aws_s3_bucket_ownership_controls: 1,
   aws_s3_bucket_policy: 1,
   aws_s3_bucket_public_access_block: 1,
   aws_s3_bucket_server_side_encryption_configuration: 1,
+  aws_s3_bucket_versioning: 1,
   aws_s3_object: 1,
   aws_sqs_queue: 2,
 };
 const CREATED_BUCKET = {
   aws_s3_bucket: 2,
-  aws_s3_bucket_lifecycle_configuration: 1,
+  aws_s3_bucket_lifecycle_configuration: 2,
   aws_s3_bucket_notification: 1,
   aws_s3_bucket_ownership_controls: 2,
   aws_s3_bucket_policy: 2,
   aws_s3_bucket_public_access_block: 2,
   aws_s3_bucket_server_side_encryption_configuration: 2,
-  aws_s3_bucket_versioning: 1,
+  aws_s3_bucket_versioning: 2,
 };
 
 describe("the resources of a pipeline", () => {

@@ -16,6 +16,7 @@ describe("the project", () => {
       logs_config: { cloudwatch_logs: { group_name: "/aws/codebuild/images_builds", stream_name: "api" } },
       build_timeout: 30,
       queued_timeout: 480,
+      source_version: "version-id-of-publish-image.zip",
     });
     expect(environment).toStrictEqual({
       type: "LINUX_CONTAINER",
@@ -31,10 +32,9 @@ describe("the project", () => {
         { name: "TAG_PATTERN", value: "^[0-9a-f]{7,40}$" },
       ],
     });
-    const { source_dir } = plain.data("archive_file", "tools/publish-image/archive");
     expect(source).toStrictEqual({
       type: "S3",
-      location: `images-tools-111122223333-us-east-1/publish-image/sha256-of-${String(source_dir)}.zip`,
+      location: "images-tools-111122223333-us-east-1/publish-image.zip",
       buildspec: "buildspec.yml",
     });
   });

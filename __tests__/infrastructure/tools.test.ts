@@ -1,0 +1,31 @@
+import { synthesise } from "../support/synthesis";
+
+const pipeline = synthesise();
+
+describe("the zip that builds run", () => {
+  test("is one object whose versions follow its content, whoever changed it", () => {
+    const { source_dir, output_path } = pipeline.data("archive_file", "tools/publish-image/archive");
+    expect(pipeline.resource("aws_s3_object")).toStrictEqual({
+      bucket: "images-tools-111122223333-us-east-1",
+      key: "publish-image.zip",
+      source: output_path,
+      etag: `md5-of-${String(source_dir)}`,
+      content_type: "application/zip",
+      override_provider: { default_tags: { tags: {} } },
+    });
+  });
+
+  test("is uploaded once the bucket gives version ids, or projects would name none", () => {
+    expect(pipeline.dependencies("aws_s3_object")).toStrictEqual([
+      "aws_s3_bucket_versioning images/pipeline/tools/private/versioning",
+    ]);
+  });
+
+  test("stays for a week after it was replaced: longer than a build that was started with it waits and runs", () => {
+    const { rule } = pipeline.resource("aws_s3_bucket_lifecycle_configuration", "tools/private/lifecycle");
+    expect(rule).toMatchObject([
+      { id: "unfinished-uploads", abort_incomplete_multipart_upload: [{ days_after_initiation: 1 }] },
+      { id: "replaced-versions", noncurrent_version_expiration: [{ noncurrent_days: 7 }] },
+    ]);
+  });
+});
