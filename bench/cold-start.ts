@@ -15,11 +15,14 @@ const TARGET_RATIO = 0.4;
 const TARGET_MB = 128;
 const MIN_ROUNDS = 7;
 
-/**
- * What a fresh Lambda environment spends before the build is requested: require and first handler call, until the StartBuild
- * request has arrived at a CodeBuild on loopback. The bundle, the same handler unbundled, and bare Node take turns; medians.
- * Options: --rounds N (default 15, at least 7).
- */
+export const help = `npm run bench -- cold-start [--rounds N]
+
+What a fresh Lambda environment spends before the build is requested: require and first handler call, until the StartBuild
+request has arrived at a CodeBuild on loopback. The bundle, the same handler unbundled, and bare Node take turns; medians.
+
+  --rounds N  default 15, at least ${MIN_ROUNDS}
+`;
+
 export async function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "15" } } });
   const rounds = Number(values.rounds);

@@ -3,6 +3,8 @@ import { basename, join } from "node:path";
 
 /** One measurement: a file of this folder. Progress goes to stderr; the object is printed as the last line. */
 interface Bench {
+  /** Its command, what it measures, its options. */
+  readonly help: string;
   readonly run: (args: readonly string[]) => Promise<object>;
 }
 
@@ -13,13 +15,19 @@ const names = readdirSync(__dirname)
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === "--help") {
-    console.log(`usage: npm run bench -- NAME [options]\nnames: ${names.join(", ")}`);
+    console.log(
+      `usage: npm run bench -- NAME [options]\nnames: ${names.join(", ")}\noptions: npm run bench -- NAME --help`,
+    );
     return;
   }
   if (name === undefined || !names.includes(name)) {
     throw new Error(`no bench named ${name ?? "(nothing)"}, expected one of: ${names.join(", ")}`);
   }
-  const { run } = (await import(join(__dirname, `${name}.ts`))) as Bench;
+  const { help, run } = (await import(join(__dirname, `${name}.ts`))) as Bench;
+  if (args.includes("--help")) {
+    process.stdout.write(help);
+    return;
+  }
   console.log(JSON.stringify(await run(args)));
 }
 

@@ -12,16 +12,20 @@ import { loadPipelines } from "../config/load";
 const root = join(__dirname, "..");
 const SAMPLE = join(root, "pipeline.yaml");
 const WAIT_MS = 30_000;
+const MIN_DROPS = 3;
 
-/**
- * From the end of an upload to the start of its build, through the applied pipeline of `npm run local -- --apply`: notification,
- * queue, event source mapping, function, StartBuild. The first drop, with a cold function, is told apart.
- * Options: --drops N (default 20, at least 3).
- */
+export const help = `npm run bench -- latency [--drops N]
+
+From the end of an upload to the start of its build, through the applied pipeline of npm run local -- --apply: notification,
+queue, event source mapping, function, StartBuild. The first drop is told apart.
+
+  --drops N  default 20, at least ${MIN_DROPS}
+`;
+
 export async function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { drops: { type: "string", default: "20" } } });
   const drops = Number(values.drops);
-  if (!(drops >= 3)) throw new Error(`--drops must be at least 3, got: ${values.drops}`);
+  if (!(drops >= MIN_DROPS)) throw new Error(`--drops must be at least ${MIN_DROPS}, got: ${values.drops}`);
   const [pipeline] = loadPipelines(SAMPLE).pipelines;
   const [service] = pipeline?.services ?? [];
   if (!pipeline || !service) throw new Error(`${SAMPLE} describes no service`);

@@ -14,10 +14,13 @@ const MIN_ROUNDS = 3;
 /** Peak memory is the last thing that the synthesising process prints. */
 const PROGRAM = `process.on("exit", () => console.log(process.resourceUsage().maxRSS)); require("./main.ts");`;
 
-/**
- * From YAML to JSON, for 1, 100 and 1,000 services: main.ts in a fresh process each, its start included.
- * Options: --rounds N (default 3, at least 3), of which medians are taken.
- */
+export const help = `npm run bench -- synth [--rounds N]
+
+From YAML to JSON, for 1, 100 and 1,000 services: main.ts in a fresh process each, its start included; medians.
+
+  --rounds N  default 3, at least ${MIN_ROUNDS}
+`;
+
 export async function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "3" } } });
   const rounds = Number(values.rounds);

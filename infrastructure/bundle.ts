@@ -20,16 +20,26 @@ export function bundleFunction(name: FunctionName): Buffer {
 }
 
 /**
- * In Lambda, credentials come from the environment alone. (CodeBuild hands them over by HTTP: the whole chain stays.)
+ * In Lambda, credentials and configuration come from the environment alone. (CodeBuild hands credentials over by HTTP: the whole
+ * chain stays.)
  */
 const aliases: Record<FunctionName, Record<string, string>> = {
-  "start-build": { "@aws-sdk/credential-provider-node": "./functions/start-build/credentials.ts" },
+  "start-build": {
+    "@aws-sdk/credential-provider-node": "./functions/start-build/credentials.ts",
+    "node:fs/promises": "./functions/start-build/no-files.ts",
+  },
   "publish-image": {},
 };
 
 /** CodeBuild's operations stream no events, and the SDK loads this for those that do; some of S3's do. */
 const externals: Record<FunctionName, string[]> = {
   "start-build": ["@smithy/core/event-streams"],
+  "publish-image": [],
+};
+
+/** What stands for a global. */
+const injected: Record<FunctionName, string[]> = {
+  "start-build": ["functions/start-build/web-crypto.ts"],
   "publish-image": [],
 };
 
@@ -45,6 +55,7 @@ function build(name: FunctionName): Buffer {
     mainFields: ["module", "main"],
     alias: aliases[name],
     external: externals[name],
+    inject: injected[name],
     // `import("node:http")` would start Node's module loader, `require` is there already.
     supported: { "dynamic-import": false },
     minify: true,

@@ -16,15 +16,28 @@ test("--help lists every file of the folder by name", () => {
   const { status, stdout } = runBench("--help");
   expect(status).toBe(0);
   expect(stdout).toBe(
-    `usage: npm run bench -- NAME [options]\nnames: ${names.map((file) => file.slice(0, -3)).join(", ")}\n`,
+    `usage: npm run bench -- NAME [options]\nnames: ${names.map((file) => file.slice(0, -3)).join(", ")}\n` +
+      "options: npm run bench -- NAME --help\n",
   );
   expect(names).toContain("cold-start.ts");
+});
+
+test.each([
+  ["cold-start", /--rounds N {2}default 15, at least 7\n/],
+  ["synth", /--rounds N {2}default 3, at least 3\n/],
+  ["latency", /--drops N {2}default 20, at least 3\n/],
+])("%s --help prints its command and options, and measures nothing", (name, option) => {
+  const { status, stdout, stderr } = runBench(name, "--help");
+  expect({ status, stderr }).toStrictEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^npm run bench -- ${name} `));
+  expect(stdout).toMatch(option);
 });
 
 test.each([
   [["nope"], /^no bench named nope, expected one of: .*cold-start/],
   [[], /^no bench named \(nothing\), expected one of: .*cold-start/],
   [["cold-start", "--rounds", "6"], /^--rounds must be at least 7, got: 6\n$/],
+  [["latency", "--drops", "2"], /^--drops must be at least 3, got: 2\n$/],
   [["cold-start", "--rounds", "many"], /^--rounds must be at least 7, got: many\n$/],
 ])("%j is refused with one sentence, and nothing is printed as a result", (args, message) => {
   const { status, stdout, stderr } = runBench(...args);

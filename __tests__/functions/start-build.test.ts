@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import type { Context } from "aws-lambda";
 import { renderRoutes } from "../../core/routes";
+import { Telemetry } from "../../functions/start-build/telemetry";
 import { bundleFunction } from "../../infrastructure/bundle";
 import {
   type Answer,
@@ -355,4 +357,21 @@ test("a function without credentials defers every drop and says which variable i
   expect(result.output).toContain(
     "MissingEnvironmentError: environment variable AWS_ACCESS_KEY_ID is not set or empty, expected as Lambda sets it from the function's role",
   );
+});
+
+test("every line carries the request id of its own invocation, in the first and in later ones", async () => {
+  await deploy();
+  const lines: string[] = [];
+  const write = jest.spyOn(process.stdout, "write").mockImplementation((line) => lines.push(String(line)) > 0);
+  try {
+    const telemetry = new Telemetry("images");
+    for (const awsRequestId of ["first", "second"]) {
+      telemetry.begin({ awsRequestId, functionName: "start-build" } as Context);
+      telemetry.logger.info("hello");
+    }
+  } finally {
+    write.mockRestore();
+  }
+  const ids = lines.map((line) => (JSON.parse(line) as { function_request_id: string }).function_request_id);
+  expect(ids).toStrictEqual(["first", "second"]);
 });

@@ -58,10 +58,11 @@ describe.each(names)("%s", (name) => {
 /** The SDK looks for them when an operation streams events or signs for several regions, which none of ours does. */
 const NEVER_LOADED = ["@smithy/core/event-streams", "@aws-sdk/signature-v4-crt"];
 
-test("start-build carries no credential source but the environment, and is at most 220 kB", () => {
+test("start-build carries no source of credentials or configuration but the environment, and is at most 220 kB", () => {
   const text = bundleFunction("start-build").toString();
   expect(text).not.toContain("169.254.170.2");
   expect(text).not.toContain("AssumeRoleWithWebIdentity");
+  expect(text).not.toContain("fs/promises");
   expect(text.length).toBeLessThanOrEqual(220_000);
 });
 

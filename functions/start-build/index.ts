@@ -6,28 +6,31 @@ import { type EventContents, parseMessage } from "../../core/events";
 import { routeDrop } from "../../core/routes";
 import { readRoutes } from "./routes-file";
 import { startBuild } from "./start-build";
-import { createTelemetry } from "./telemetry";
+import { Telemetry } from "./telemetry";
 
 const routes = readRoutes(process.env);
-const { logger, count } = createTelemetry(routes.pipeline);
+const telemetry = new Telemetry(routes.pipeline);
 const processor = new BatchProcessor(EventType.SQS);
 const codeBuild = new CodeBuildClient({
-  // Three attempts of 6 s end, back-off included, before the function's 30 s do: a failure is reported, not cut off.
+  // Three attempts of 6 s end, back-off included, before the function's 30 s do: a failure is reported, not cut off. No
+  // AWS_RETRY_MODE or AWS_DEFAULTS_MODE changes that.
   maxAttempts: 3,
+  retryMode: "standard",
+  defaultsMode: "standard",
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
 });
 
 /** Starts a build for each drop in a batch of queued events; reports the messages that are to be delivered again. */
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
-  logger.addContext(context);
+  telemetry.begin(context);
   return processPartialResponse(event, handleMessage, processor, { throwOnFullBatchFailure: false });
 }
 
 async function handleMessage({ messageId, body }: SQSRecord): Promise<void> {
   const { drops, ignored } = readMessage(messageId, body);
   for (const reason of ignored) {
-    logger.info("event ignored", { reason, messageId });
-    count("EventsIgnored");
+    telemetry.logger.info("event ignored", { reason, messageId });
+    telemetry.count("EventsIgnored");
   }
   for (const drop of drops) await handleDrop(messageId, drop);
 }
@@ -36,8 +39,8 @@ function readMessage(messageId: string, body: string): EventContents {
   try {
     return parseMessage(body);
   } catch (error) {
-    logger.error("event unreadable", { error: error as Error, messageId });
-    count("EventsUnreadable");
+    telemetry.logger.error("event unreadable", { error: error as Error, messageId });
+    telemetry.count("EventsUnreadable");
     throw error;
   }
 }
@@ -45,18 +48,18 @@ function readMessage(messageId: string, body: string): EventContents {
 async function handleDrop(messageId: string, drop: Drop): Promise<void> {
   const routing = routeDrop(routes, drop);
   if (routing.route === undefined) {
-    logger.warn("drop unrouted", { reason: routing.reason, drop, messageId });
-    count("DropsUnrouted");
+    telemetry.logger.warn("drop unrouted", { reason: routing.reason, drop, messageId });
+    telemetry.count("DropsUnrouted");
     return;
   }
   const { route } = routing;
   try {
     const buildId = await startBuild(codeBuild, route, drop);
-    logger.info("build started", { buildId, route, drop, messageId });
-    count("BuildsStarted", route.service);
+    telemetry.logger.info("build started", { buildId, route, drop, messageId });
+    telemetry.count("BuildsStarted", route.service);
   } catch (error) {
-    logger.error("build not started", { error: error as Error, route, drop, messageId });
-    count("StartBuildFailed", route.service);
+    telemetry.logger.error("build not started", { error: error as Error, route, drop, messageId });
+    telemetry.count("StartBuildFailed", route.service);
     throw error;
   }
 }
