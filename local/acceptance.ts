@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { BatchDeleteImageCommand, ListImagesCommand, type ECRClient } from "@aws-sdk/client-ecr";
 import { DeleteObjectsCommand, ListObjectVersionsCommand, type S3Client } from "@aws-sdk/client-s3";
 import { stringify } from "yaml";
 import { loadPipelines } from "../config/load";
 import type { PipelineInput } from "../config/schema";
+import { commandLine, endWith, misuse } from "./command";
+import { Interruption } from "./interrupt";
 import { awsClients, drop, packageImage, proveDrop, successfulBuild } from "./journey";
 import { Steps } from "./steps";
 import { stackDirectory, synthesise } from "./synth";
@@ -33,7 +34,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
   process.env.AWS_PROFILE = profile;
   process.env.AWS_REGION = region;
   const proxyUrl = process.env.HTTPS_PROXY;
-  const steps = new Steps();
+  const steps = new Steps(new Interruption());
   const id = `acceptance-${randomBytes(4).toString("hex")}`;
   const work = await mkdtemp(join(tmpdir(), `${id}-`));
   const input: PipelineInput = {
@@ -61,14 +62,14 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
   });
   let proved = false;
   try {
-    await steps.run("terraform init", () => stack.init());
-    await steps.run(
+    await steps.complete("terraform init", () => stack.init());
+    await steps.complete(
       "terraform plan",
       () => stack.plan(),
       ({ summary }) => summary,
     );
     try {
-      await steps.run("terraform apply", () => stack.apply());
+      await steps.complete("terraform apply", () => stack.apply());
       const outputs = await stack.output();
       const gitHash = randomBytes(6).toString("hex");
       const image = await packageImage({ service, gitHash, directory: work, bytes: MEGABYTES * 1e6 });
@@ -86,7 +87,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
           ({ config }) => `config ${config.digest}`,
         );
       }
-      await steps.run(
+      await steps.complete(
         "terraform plan again",
         () => stack.plan(),
         ({ changes, summary }) => {
@@ -97,11 +98,12 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
       proved = true;
     } finally {
       if (!keep) {
-        await steps.run("empty the bucket and the repository", async () => {
-          await emptyBucket(clients.s3, pipeline.bucket.name);
-          await emptyRepository(clients.ecr, service.repository);
+        await steps.cleanUp("empty the bucket and the repository", async () => {
+          // An apply that failed or was interrupted may have made neither.
+          await emptyBucket(clients.s3, pipeline.bucket.name).catch(unless("NoSuchBucket"));
+          await emptyRepository(clients.ecr, service.repository).catch(unless("RepositoryNotFoundException"));
         });
-        await steps.run("terraform destroy", () => stack.destroy());
+        await steps.cleanUp("terraform destroy", () => stack.destroy());
       }
     }
   } finally {
@@ -110,6 +112,13 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
     if (proved && !keep) await rm(work, { recursive: true, force: true });
     else console.log(`\nTo destroy what is left: cd ${stackDirectory(output, pipeline.name)} && terraform destroy`);
   }
+}
+
+/** Lets one kind of error pass. */
+function unless(name: string): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof Error && error.name === name)) throw error;
+  };
 }
 
 /** Deletes every object version and delete marker, so that Terraform can destroy the bucket. */
@@ -130,22 +139,19 @@ async function emptyRepository(ecr: ECRClient, repositoryName: string): Promise<
   }
 }
 
-const { values } = parseArgs({
-  options: {
+const values = commandLine(
+  {
     profile: { type: "string" },
     region: { type: "string" },
     keep: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
-});
-if (values.help) {
+  HELP,
+);
+if (values?.help) {
   process.stdout.write(HELP);
-} else if (values.profile === undefined || values.region === undefined) {
-  console.error(`--profile and --region must both be given.\n\n${HELP}`);
-  process.exitCode = 2;
-} else {
-  acceptance(values.profile, values.region, values.keep).catch((error: unknown) => {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  });
+} else if (values && (values.profile === undefined || values.region === undefined)) {
+  misuse("--profile and --region must both be given.", HELP);
+} else if (values?.profile !== undefined && values.region !== undefined) {
+  endWith(acceptance(values.profile, values.region, values.keep));
 }

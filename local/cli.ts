@@ -1,8 +1,8 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { loadPipelines } from "../config/load";
 import type { PipelineConfig } from "../config/schema";
+import { commandLine, misuse } from "./command";
 import { startEnvironment } from "./environment";
 import { packageImage } from "./journey";
 import { untilInterrupted } from "./interrupt";
@@ -43,19 +43,23 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
   for (const warning of warnings) say(`warning: ${warning}`);
 
   let quiet = true;
-  const directory = join(STATE, "run");
-  await rm(directory, { recursive: true, force: true });
-  const environment = await startEnvironment({
-    projectDirectory: PROJECT,
-    directory,
-    region: first.region,
-    port,
-    onLine: (line) => {
-      if (!quiet) say(line);
-    },
-  });
-  const setup = await prepareTerraform({ directory: join(STATE, "terraform") });
+  // A folder of its own: two of these may be up at once.
+  await mkdir(STATE, { recursive: true });
+  const directory = await mkdtemp(join(STATE, "run-"));
+  const closing: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
   try {
+    const setup = await prepareTerraform({ directory: join(STATE, "terraform") });
+    closing.push(() => setup.close());
+    const environment = await startEnvironment({
+      projectDirectory: PROJECT,
+      directory,
+      region: first.region,
+      port,
+      onLine: (line) => {
+        if (!quiet) say(line);
+      },
+    });
+    closing.push(() => environment.close());
     Object.assign(process.env, environment.variables);
     for (const { backend } of pipelines) {
       if (backend.kind === "s3") await ensureStateBucket({ endpoint: environment.endpoint, ...backend });
@@ -79,30 +83,42 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
     if (json) {
       console.log(JSON.stringify({ variables: await variablesOf(first), outputs }));
     } else {
-      for (const pipeline of pipelines) await explain(pipeline, await variablesOf(pipeline), apply);
+      for (const pipeline of pipelines) {
+        const file = await writeVariables(pipeline, await variablesOf(pipeline));
+        // It would lead to an environment that is gone.
+        closing.push(() => rm(file, { force: true }));
+        await explain(pipeline, apply);
+      }
       say("\nUp until Ctrl-C. What happens:\n");
     }
     quiet = false;
     await untilInterrupted();
   } finally {
-    await setup.close();
-    await environment.close();
+    for (const close of closing.reverse()) await close();
   }
 }
 
-async function explain(pipeline: PipelineConfig, variables: Record<string, string>, applied: boolean): Promise<void> {
-  const file = join(".local", `${pipeline.name}.env`);
+/** The file to be sourced by those who use the environment by hand. */
+function variablesFile(pipeline: PipelineConfig): string {
+  return join(".local", `${pipeline.name}.env`);
+}
+
+async function writeVariables(pipeline: PipelineConfig, variables: Record<string, string>): Promise<string> {
+  const file = join(PROJECT, variablesFile(pipeline));
   const lines = Object.entries(variables).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
   );
-  await mkdir(STATE, { recursive: true });
-  await writeFile(join(PROJECT, file), lines.join(""), { mode: 0o600 });
+  await writeFile(file, lines.join(""), { mode: 0o600 });
+  return file;
+}
+
+async function explain(pipeline: PipelineConfig, applied: boolean): Promise<void> {
   const [service] = pipeline.services;
   if (!service) return;
   const sample = await packageImage({ service, gitHash: "0123abc", directory: join(STATE, "drops") });
   const flags = "--skip-provider-lock";
   const commands = [
-    `source ${file}`,
+    `source ${variablesFile(pipeline)}`,
     ...(applied
       ? []
       : [`npx cdktf plan ${pipeline.name} ${flags}`, `npx cdktf apply ${pipeline.name} ${flags} --auto-approve`]),
@@ -114,19 +130,23 @@ async function explain(pipeline: PipelineConfig, variables: Record<string, strin
   );
 }
 
-const { values } = parseArgs({
-  options: {
+const values = commandLine(
+  {
     apply: { type: "boolean", default: false },
     port: { type: "string", default: "0" },
     config: { type: "string", default: "pipeline.yaml" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
-});
-if (values.help) {
+  HELP,
+);
+const port = Number(values?.port);
+if (values?.help) {
   process.stdout.write(HELP);
-} else {
-  local({ ...values, port: Number(values.port) }).catch((error: unknown) => {
+} else if (values && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+  misuse(`--port must be a number from 0 (any free port) to 65535, got "${values.port}".`);
+} else if (values) {
+  local({ ...values, port }).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   });

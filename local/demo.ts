@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { loadPipelines } from "../config/load";
+import { commandLine, endWith, misuse } from "./command";
 import { startEnvironment } from "./environment";
+import { Interruption } from "./interrupt";
 import { awsClients, drop, packageImage, proveDrop, successfulBuild } from "./journey";
+import { ensureMoto } from "./moto";
 import { describeProof } from "./proof";
 import { Steps } from "./steps";
 import { stackDirectory, synthesise } from "./synth";
@@ -26,7 +28,10 @@ follows the build, reads the image back and proves that it is the archive's, pla
 const PROJECT = resolve(__dirname, "..");
 
 async function demo(options: { readonly megabytes: number; readonly keep: boolean }): Promise<void> {
-  const steps = new Steps();
+  const steps = new Steps(new Interruption());
+  const note = (line: string): void => {
+    steps.note(line);
+  };
   const [pipeline] = loadPipelines(join(PROJECT, "pipeline.yaml")).pipelines;
   const [service] = pipeline?.services ?? [];
   if (!pipeline || !service) throw new Error("pipeline.yaml describes no service");
@@ -37,17 +42,20 @@ async function demo(options: { readonly megabytes: number; readonly keep: boolea
 
   console.log("A zip dropped into S3 ends as a verified image in a registry.\n");
   try {
+    // First, since it is the likeliest to be missing.
+    const setup = await prepareTerraform({ directory: join(PROJECT, ".local", "terraform") });
+    closing.push(() => setup.close());
     const environment = await steps.run(
       "AWS on this machine",
-      () =>
-        startEnvironment({
+      async () => {
+        await ensureMoto(PROJECT, { onProgress: note });
+        return await startEnvironment({
           projectDirectory: PROJECT,
           directory: work,
           region: pipeline.region,
-          onLine: (line) => {
-            steps.note(line);
-          },
-        }),
+          onLine: note,
+        });
+      },
       ({ endpoint }) => `${endpoint}, CodeBuild, Lambda poller, registry`,
     );
     closing.push(() => environment.close());
@@ -73,24 +81,20 @@ async function demo(options: { readonly megabytes: number; readonly keep: boolea
       );
     }
 
-    const setup = await prepareTerraform({ directory: join(PROJECT, ".local", "terraform") });
-    closing.push(() => setup.close());
     const stack = terraform(setup, stackDirectory(output, pipeline.name), {
-      onLine: (line) => {
-        steps.note(line);
-      },
+      onLine: note,
     });
-    await steps.run(
+    await steps.complete(
       "terraform init",
       () => stack.init(),
       () => `Terraform ${setup.version}`,
     );
-    await steps.run(
+    await steps.complete(
       "terraform plan",
       () => stack.plan(),
       ({ summary }) => summary,
     );
-    await steps.run("terraform apply", () => stack.apply());
+    await steps.complete("terraform apply", () => stack.apply());
     const outputs = await stack.output();
 
     const gitHash = randomBytes(20).toString("hex").slice(0, 12);
@@ -122,7 +126,7 @@ async function demo(options: { readonly megabytes: number; readonly keep: boolea
       );
       if (tag === gitHash) for (const line of describeProof(proof).split("\n")) steps.detail(line);
     }
-    await steps.run(
+    await steps.complete(
       "terraform plan again",
       () => stack.plan(),
       ({ changes, summary }) => {
@@ -131,30 +135,24 @@ async function demo(options: { readonly megabytes: number; readonly keep: boolea
       },
     );
   } finally {
-    await steps.run("tidy up", async () => {
+    await steps.cleanUp("tidy up", async () => {
       for (const close of closing.reverse()) await close();
     });
     if (options.keep) console.log(`\nLeft behind: ${work}`);
   }
-  console.log(`\nDone in ${steps.elapsed.toFixed(0)} s.`);
+  console.log(`\nDone in ${steps.elapsed.toFixed(0)} s: the image in the registry is the one that was dropped.`);
+  console.log("To play with it: npm run local. To have it in your account: edit pipeline.yaml, then npx cdktf plan.");
 }
 
-const { values } = parseArgs({
-  options: {
-    size: { type: "string", default: "30" },
-    keep: { type: "boolean", default: false },
-    help: { type: "boolean" },
-  },
-});
-const megabytes = Number(values.size);
-if (values.help) {
+const values = commandLine(
+  { size: { type: "string", default: "30" }, keep: { type: "boolean", default: false }, help: { type: "boolean" } },
+  HELP,
+);
+const megabytes = Number(values?.size);
+if (values?.help) {
   process.stdout.write(HELP);
-} else if (!(megabytes > 0 && megabytes <= 2000)) {
-  console.error(`--size must be between 1 and 2000 MB, got ${values.size}`);
-  process.exitCode = 2;
-} else {
-  demo({ megabytes, keep: values.keep }).catch((error: unknown) => {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  });
+} else if (values && !(megabytes >= 1 && megabytes <= 2000)) {
+  misuse(`--size must be between 1 and 2000 MB, got "${values.size}".`);
+} else if (values) {
+  endWith(demo({ megabytes, keep: values.keep }));
 }
