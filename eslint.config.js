@@ -4,12 +4,13 @@ const tseslint = require("typescript-eslint");
 
 /** Imports point one way (docs/decisions): what a folder must not import, by folder. */
 const forbidden = {
-  core: ["infrastructure", "config", "functions", "local", "bench", "main"],
-  config: ["infrastructure", "functions", "local", "bench", "main"],
-  infrastructure: ["functions", "local", "bench", "main"],
-  functions: ["infrastructure", "config", "local", "bench", "main"],
-  local: ["bench"],
-  bench: [],
+  core: ["infrastructure", "config", "functions", "local", "bench", "cli", "main"],
+  config: ["infrastructure", "functions", "local", "bench", "cli", "main"],
+  infrastructure: ["functions", "local", "bench", "cli", "main"],
+  functions: ["infrastructure", "config", "local", "bench", "cli", "main"],
+  local: ["bench", "cli"],
+  cli: ["local", "bench"],
+  bench: ["local", "cli"],
 };
 
 const barrel = {

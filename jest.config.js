@@ -1,12 +1,14 @@
 /** Unit tests need Node alone; end-to-end tests run real Terraform against local/ and take minutes. */
+const toCommonJs = (syntax) => [
+  "@swc/jest",
+  { jsc: { target: "es2022", parser: { syntax } }, module: { type: "commonjs" } },
+];
+
 const common = {
   testEnvironment: "node",
-  transform: {
-    "\\.ts$": [
-      "@swc/jest",
-      { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
-    ],
-  },
+  // unbash is published as ES modules only.
+  transform: { "\\.ts$": toCommonJs("typescript"), "/node_modules/unbash/.+\\.js$": toCommonJs("ecmascript") },
+  transformIgnorePatterns: ["/node_modules/(?!unbash/)"],
   setupFiles: ["<rootDir>/__tests__/support/setup.js"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/dist", "<rootDir>/.local"],
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { didYouMean } from "./spelling";
+import { didYouMean } from "../core/spelling";
 
 /** A broken rule, before it is known where in which file it stands. */
 export interface Finding {

@@ -12,7 +12,6 @@ const TITLE = 40;
  * step that is still running says so every 15 seconds.
  */
 export class Steps {
-  readonly times: Record<string, number> = {};
   readonly #out: NodeJS.WriteStream;
   readonly #interruption: Interruption | undefined;
   readonly #started = Date.now();
@@ -108,7 +107,6 @@ export class Steps {
     this.#clear();
     if (!this.#running) return;
     const seconds = (Date.now() - this.#running.since) / 1000;
-    this.times[this.#running.title] = seconds;
     this.#out.write(
       `${this.#label(state)}  ${this.#running.title.padEnd(TITLE)} ${seconds.toFixed(1).padStart(6)} s  ${outcome}\n`,
     );

@@ -28,6 +28,9 @@ import { startS3, type FakeS3 } from "../support/fake-s3";
 const REPOSITORY = "tomofun/web";
 const HASH = "0123abc";
 
+// What cannot be reached is tried again for some seconds.
+jest.setTimeout(30_000);
+
 let directory: string;
 let publisher: string;
 let s3: FakeS3;

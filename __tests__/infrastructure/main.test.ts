@@ -22,8 +22,11 @@ function project(place: string, pipeline: string): string {
   return copy;
 }
 
+/** As the cdktf command runs it. */
 function main(copy: string, environment: NodeJS.ProcessEnv = {}) {
-  return spawnSync(process.execPath, ["--require", "tsx/cjs", "main.ts"], {
+  const { app } = JSON.parse(readFileSync(join(root, "cdktf.json"), "utf8")) as { app: string };
+  const [, ...args] = app.split(" ");
+  return spawnSync(process.execPath, args, {
     cwd: copy,
     env: { ...process.env, CDKTF_OUTDIR: undefined, PIPELINE_FILE: undefined, ...environment },
     encoding: "utf8",

@@ -1,4 +1,4 @@
-import { didYouMean } from "../../config/spelling";
+import { didYouMean } from "../../core/spelling";
 
 const KNOWN = ["name", "region", "bucket", "backend", "movingTags", "buildTimeout", "key"];
 

@@ -1,0 +1,218 @@
+import type { Assignment, Command as ShellCommand, Pipeline, SyntaxNode } from "unbash";
+import { bashism } from "./bashisms";
+import { placeOf, type Command } from "./commands";
+import { findJoin, openHeredoc } from "./joins";
+import { asItem } from "./quote";
+import { isPlain, looksLikeWindows, parseShell, type Parsed, type ShellFault } from "./shell";
+import { entry, mapAt, resolve, textOf, type Report, type Source } from "./source";
+
+interface Entry extends Command, Parsed {}
+
+/** What a shell has against the commands, and what it would do to them unnoticed. */
+export function checkShell(commands: readonly Command[], source: Source, report: Report): void {
+  const shell = textOf(resolve(entry(mapAt(source.root, "env", source), "shell"), source))?.replace(/^.*\//, "");
+  if (shell === undefined || shell === "bash" || shell === "sh") {
+    if (shell === undefined && looksLikeWindows(commands.map(({ text }) => text))) return;
+    const entries = commands.map((command) => ({
+      ...command,
+      ...(isPlain(command.text) ? NOTHING : parseShell(command.text)),
+    }));
+    const check = new ShellCheck(entries, source, report);
+    check.syntax();
+    check.getLogin();
+    check.pushAfterFailure();
+    check.pipes();
+    if (shell !== "bash") check.bashisms();
+  }
+}
+
+const NOTHING: Parsed = { script: { type: "Script", pos: 0, end: 0, shebang: undefined, commands: [] }, nodes: [] };
+
+class ShellCheck {
+  constructor(
+    private readonly entries: readonly Entry[],
+    private readonly source: Source,
+    private readonly report: Report,
+  ) {}
+
+  syntax(): void {
+    let covered = -1;
+    for (const [index, item] of this.entries.entries()) {
+      if (index <= covered) continue;
+      const joined = findJoin(item);
+      if (joined) {
+        this.report.add("joined-lines", joined.severity, item.offset, joined.message, asItem(joined.correction));
+      } else if (item.fault) {
+        covered = this.#unparsable(item, index, item.fault);
+      } else {
+        this.#openHeredoc(item);
+      }
+    }
+  }
+
+  /** Returns the index of the last entry that the finding is about. */
+  #unparsable(item: Entry, index: number, { message, position, late }: ShellFault): number {
+    const comment = commentBehind(item, this.source);
+    const whole = comment === undefined ? this.#spread(index) : undefined;
+    const open = openHeredoc(item.nodes);
+    let cause = "";
+    if (comment !== undefined) cause = "; YAML takes what follows the # for a comment: quote the command";
+    else if (whole) cause = "; each entry runs by itself, this one goes on in those below it: make them one entry";
+    else if (open) cause = `; its here-document ends at a line with ${open.delimiter} alone, not indented`;
+    const correction = comment ?? whole?.text;
+    this.report.addAt(
+      "shell-syntax",
+      late ? "warning" : "error",
+      placeOf(item, position, this.source),
+      `no shell parses this command: ${message}${cause}`,
+      correction && asItem(correction),
+    );
+    return whole?.last ?? index;
+  }
+
+  /** The command that begins in one entry and ends in a later one, as one text. */
+  #spread(index: number): { readonly text: string; readonly last: number } | undefined {
+    const first = this.entries[index];
+    let text = first?.text.trimEnd();
+    if (text === undefined) return undefined;
+    const end = Math.min(this.entries.length, index + MAX_SPREAD);
+    for (let last = index + 1; last < end; last++) {
+      const next = this.entries[last];
+      if (next?.phase !== first?.phase || next?.list !== first?.list) return undefined;
+      text += `\n${next?.text.trimEnd() ?? ""}`;
+      if (!parseShell(text).fault) return { text, last };
+    }
+    return undefined;
+  }
+
+  #openHeredoc(item: Entry): void {
+    const open = openHeredoc(item.nodes);
+    if (!open) return;
+    const message = `the here-document ends nowhere in this entry, the shell looks for a line with ${open.delimiter} alone, not indented`;
+    this.report.addAt("open-heredoc", "warning", placeOf(item, open.position, this.source), message);
+  }
+
+  getLogin(): void {
+    for (const item of this.entries) {
+      if (!item.text.includes("get-login")) continue;
+      const login = item.nodes
+        .filter(isCommand)
+        .find((node) => wordsOf(node).slice(0, 3).join(" ") === "aws ecr get-login");
+      if (!login) continue;
+      const message =
+        "aws ecr get-login is gone from AWS CLI 2, which the current build images have; ECR_HOST is the registry's host name here";
+      const correction = '- aws ecr get-login-password | docker login --username AWS --password-stdin "$ECR_HOST"';
+      this.report.addAt("get-login", "warning", placeOf(item, login.pos, this.source), message, correction);
+    }
+  }
+
+  pushAfterFailure(): void {
+    const build = mapAt(mapAt(this.source.root, "phases", this.source), "build", this.source);
+    const aborts = textOf(resolve(entry(build, "on-failure"), this.source)) === "ABORT";
+    if (aborts || !this.entries.some(({ phase }) => phase === "build")) return;
+    for (const item of this.entries.filter(({ phase }) => phase === "post_build")) {
+      if (item.text.includes("CODEBUILD_BUILD_SUCCEEDING")) return;
+      if (!/push|skopeo/.test(item.text)) continue;
+      const push = item.nodes.filter(isCommand).find(pushes);
+      if (!push) continue;
+      const message =
+        "post_build runs after a failed build phase, too, and pushes what is there; ask first, or set on-failure: ABORT in the build phase";
+      const correction = `- test "$CODEBUILD_BUILD_SUCCEEDING" = 1\n${asItem(item.text)}`;
+      this.report.addAt("push-after-failure", "warning", placeOf(item, push.pos, this.source), message, correction);
+      return;
+    }
+  }
+
+  pipes(): void {
+    for (const item of this.entries) {
+      if (item.text.includes("pipefail")) return;
+      if (!item.text.includes("|")) continue;
+      for (const node of item.nodes) {
+        const pipe = node.type === "Assignment" ? pipeOf(node) : undefined;
+        if (!pipe || node.type !== "Assignment" || this.#tests(node.name)) continue;
+        const first = pipe.commands.find((command, index) => index < pipe.commands.length - 1 && !isSafe(command));
+        if (!first) continue;
+        const program = first.type === "Command" ? (first.name?.text ?? "it") : "it";
+        const message = `where ${program} fails, the pipe does not: ${node.name} is empty or wrong and the build goes on; bash has set -o pipefail (with shell: bash)`;
+        this.report.addAt("pipe-hides-failure", "warning", placeOf(item, node.pos, this.source), message, PIPEFAIL);
+      }
+    }
+  }
+
+  /** True where a command looks whether the variable is empty. */
+  #tests(name: string): boolean {
+    const test = new RegExp(`-[zn] +"?\\$\\{?${name}\\b|\\$\\{${name}:?\\?`);
+    return this.entries.some(({ text }) => test.test(text));
+  }
+
+  /** One finding for the file: the remedy is one line. */
+  bashisms(): void {
+    const found = new Map<string, { readonly line: number; readonly column: number }>();
+    for (const item of this.entries) {
+      if (item.fault) continue;
+      for (const node of item.nodes) {
+        const kind = bashism(node);
+        if (kind !== undefined && !found.has(kind)) found.set(kind, placeOf(item, node.pos, this.source));
+      }
+    }
+    const [place] = found.values();
+    if (!place) return;
+    const kinds = [...found].map(([kind, { line }]) => `${kind} (line ${line})`).join(", ");
+    const message = `bash alone has ${kinds}; without shell: bash CodeBuild takes sh, which is dash on Debian and Ubuntu images`;
+    this.report.addAt("bashism", "warning", place, message, "env:\n  shell: bash");
+  }
+}
+
+/** More entries are no command that was taken apart. */
+const MAX_SPREAD = 60;
+
+const PIPEFAIL = "- set -o pipefail";
+
+/** The whole line, where YAML cut a plain command at ` #`. */
+function commentBehind({ node, written, offset }: Entry, { text }: Source): string | undefined {
+  if (node.type !== "PLAIN" || written.includes("\n")) return undefined;
+  const line = text.slice(offset).split(/\r?\n/, 1)[0] ?? "";
+  const whole = line.trimEnd();
+  return /^\s+#/.test(line.slice(written.length)) && !parseShell(whole).fault ? whole : undefined;
+}
+
+function isCommand(node: SyntaxNode): node is ShellCommand {
+  return node.type === "Command";
+}
+
+/** The program and its arguments, without options and their values in the form --name=value. */
+function wordsOf(command: ShellCommand): string[] {
+  const words = command.args.map(({ text }) => text);
+  return [command.name?.value ?? "", ...words.filter((word) => !word.startsWith("-"))];
+}
+
+function pushes(command: ShellCommand): boolean {
+  const words = wordsOf(command);
+  if (command.args.some(({ text }) => text === "--help" || text === "--dry-run")) return false;
+  if (/^(?:docker|podman|buildah|nerdctl|crane)$/.test(words[0] ?? "")) {
+    if (words[1] === "push") return true;
+    if (words[1] === "image" || words[1] === "compose" || words[1] === "manifest") return words[2] === "push";
+    return words[1] === "buildx" && command.args.some(({ text }) => text === "--push");
+  }
+  return words.slice(0, 2).join(" ") === "docker-compose push" || words.slice(0, 2).join(" ") === "skopeo copy";
+}
+
+/** The pipe whose output is the value, unless something takes care of its failure. */
+function pipeOf({ value }: Assignment): Pipeline | undefined {
+  if (value.type !== "Word") return undefined;
+  const outer = value.parts ?? [];
+  const parts = outer.length === 1 && outer[0]?.type === "DoubleQuoted" ? outer[0].parts : outer;
+  const [only] = parts;
+  if (parts.length !== 1 || only?.type !== "CommandExpansion") return undefined;
+  const last = only.script?.commands.at(-1)?.command;
+  return last?.type === "Pipeline" ? last : undefined;
+}
+
+function isSafe(command: Pipeline["commands"][number]): boolean {
+  return command.type === "Command" && SAFE.has(command.name?.value ?? "");
+}
+
+/** What does not fail on any input. */
+const SAFE = new Set(
+  "awk base64 basename cut date dirname echo head printf pwd rev sed sort tail tr uniq wc whoami".split(" "),
+);
