@@ -387,14 +387,6 @@ describe("a registry that refuses", () => {
     expect(run).toMatchObject({ code: 1, stdout: "" });
     expect(refused).toEqual([expect.stringContaining("CONNECT drops.s3.us-east-1.amazonaws.com:443")]);
   });
-
-  test("a host that NO_PROXY keeps from the proxy is not sought there", async () => {
-    const run = await drop(zipped(), { NO_PROXY: "*", ECS_SOURCE: "127.0.0.1:1" });
-    expect(run.last).toMatch(
-      /found no answer from 127\.0\.0\.1:1 \(connect ECONNREFUSED 127\.0\.0\.1:1\), expected a registry; check the name, the network of the build, HTTPS_PROXY and NO_PROXY$/,
-    );
-    expect(registry.requests).toEqual([]);
-  });
 });
 
 test.each([
