@@ -127,7 +127,7 @@ artifacts:
 
 cache:
   paths:
-    - /root/.npm/**/*
+    - /var/cache/npm/**/*
 `;
 }
 

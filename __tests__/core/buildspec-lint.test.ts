@@ -88,7 +88,7 @@ cache:
   key: npm-$(codebuild-hash-files package-lock.json)
   fallback-keys: [npm-]
   action: restore
-  paths: ["/root/.npm/**/*"]
+  paths: ["/var/cache/npm/**/*"]
 `),
   ).toEqual([]);
 });
