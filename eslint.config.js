@@ -2,7 +2,7 @@ const js = require("@eslint/js");
 const globals = require("globals");
 const tseslint = require("typescript-eslint");
 
-/** Imports point one way (docs/decisions): what a folder must not import, by folder. */
+/** Imports point one way (DEVELOPING.md): what a folder must not import, by folder. */
 const forbidden = {
   core: ["infrastructure", "config", "functions", "local", "bench", "cli", "main"],
   config: ["infrastructure", "functions", "local", "bench", "cli", "main"],

@@ -7,9 +7,10 @@ import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { names } from "../config/names";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
-import { buildLog, lastOwnLine, waitForBuild } from "./builds";
+import { buildLog, lastOwnLine, waitForBuild, type WaitOptions } from "./builds";
 import { realLayers, writeImageArchive, zipArchive } from "./fixtures";
 import { proveImage, type Proof } from "./proof";
+import type { Plan } from "./terraform/run";
 
 /** A way into the registry that is not the machine's own. */
 export interface RegistryAccess {
@@ -108,11 +109,11 @@ export async function successfulBuild(
   pipeline: PipelineConfig,
   service: ServiceConfig,
   versionId: string | undefined,
-  onPhase?: (build: Build) => void,
+  options: Pick<WaitOptions, "interval" | "onPhase"> = {},
 ): Promise<Build> {
   const build = await waitForBuild(clients.codebuild, names(pipeline.name).buildProject(service.name), versionId, {
     timeout: service.buildTimeout * 60,
-    onPhase,
+    ...options,
   });
   if (build.buildStatus === "SUCCEEDED") return build;
   const reason = lastOwnLine(await buildLog(clients.logs, build));
@@ -142,4 +143,10 @@ export async function proveDrop(
       authorization: `Basic ${authorizationData[0]?.authorizationToken ?? ""}`,
     },
   });
+}
+
+/** What a second plan must come to. @throws Error where it would change something */
+export function nothingToChange({ changes, summary }: Plan): string {
+  if (changes) throw new Error(`the second plan must be empty: ${summary}`);
+  return summary;
 }

@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void;
 }
 
-interface Plan {
+export interface Plan {
   /** Whether applying it would change anything, outputs included. */
   readonly changes: boolean;
   /** Terraform's own closing line: "Plan: 12 to add, 0 to change, 0 to destroy." or "No changes. ..." */
