@@ -1,5 +1,6 @@
 import type { Drop } from "./drop";
 import { excerpt, InvalidRoutesError } from "./errors";
+import { isPattern, matchesKey } from "./key-pattern";
 
 /** Content of routes.json, which travels beside the function's code: its environment holds strings, and 4 KB of them. */
 export interface Routes {
@@ -11,7 +12,7 @@ export interface Routes {
 /** Who owns a key. */
 export interface Route {
   readonly service: string;
-  /** The one key, exactly as the sender writes it. */
+  /** The one key, exactly as the sender writes it, or a pattern of keys (key-pattern.ts). */
   readonly key: string;
   /** Name of the service's CodeBuild project. */
   readonly project: string;
@@ -22,17 +23,22 @@ export interface RouteTable {
   readonly pipeline: string;
   readonly bucket: string;
   readonly byKey: ReadonlyMap<string, Route>;
+  /** The routes whose key is a pattern. */
+  readonly byPattern: readonly Route[];
 }
 
 /** Where a drop goes, or in one sentence why it goes nowhere. */
 export type Routing = { readonly route: Route } | { readonly route?: undefined; readonly reason: string };
 
-/** Finds the owner of a drop, by bucket and exact key, in constant time. */
+/**
+ * Finds the owner of a drop: by bucket and exact key in constant time, then by pattern. The configuration sees to it that no
+ * key matches two services.
+ */
 export function routeDrop(table: RouteTable, drop: Drop): Routing {
   if (drop.bucket !== table.bucket) {
     return { reason: `pipeline ${table.pipeline} takes drops from bucket ${table.bucket}, not from ${drop.bucket}` };
   }
-  const route = table.byKey.get(drop.key);
+  const route = table.byKey.get(drop.key) ?? table.byPattern.find(({ key }) => matchesKey(key, drop.key));
   return route ? { route } : { reason: `no service of pipeline ${table.pipeline} owns the key ${excerpt(drop.key)}` };
 }
 
@@ -42,7 +48,12 @@ export function routeDrop(table: RouteTable, drop: Drop): Routing {
  */
 export function parseRoutes(text: string): RouteTable {
   const { pipeline, bucket, routes } = checkRoutes(parseJson(text));
-  return { pipeline, bucket, byKey: new Map(routes.map((route) => [route.key, route])) };
+  return {
+    pipeline,
+    bucket,
+    byKey: new Map(routes.filter(({ key }) => !isPattern(key)).map((route) => [route.key, route])),
+    byPattern: routes.filter(({ key }) => isPattern(key)),
+  };
 }
 
 /**

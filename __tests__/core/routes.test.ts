@@ -45,6 +45,37 @@ test.each(["test-jessie.zip ", "Test-jessie.zip", "x/test-jessie.zip", "test-jes
   },
 );
 
+describe("patterns", () => {
+  const exact = { service: "exact", key: "team/{x}.zip", project: "images-exact" };
+  const pattern = { service: "pattern", key: "builds/{anything}.zip", project: "images-pattern" };
+  const written = renderRoutes({ ...routes, routes: [pattern, exact, jessie] });
+
+  test("are written as they are configured", () => {
+    expect(written).toContain('{"service":"pattern","key":"builds/{anything}.zip","project":"images-pattern"}');
+  });
+
+  test.each([
+    ["builds/2024/x.zip", pattern],
+    ["builds/{anything}.zip", pattern],
+    ["team/{x}.zip", exact],
+    ["test-jessie.zip", jessie],
+  ])("%s goes to its owner", (key, route) => {
+    expect(routeDrop(parseRoutes(written), { bucket: "drop-images", key })).toStrictEqual({ route });
+  });
+
+  test.each(["builds/.zip", "Builds/x.zip", "builds/x.zip.tmp", "team/y.zip"])("%s has no owner", (key) => {
+    expect(routeDrop(parseRoutes(written), { bucket: "drop-images", key })).toStrictEqual({
+      reason: `no service of pipeline images owns the key "${key}"`,
+    });
+  });
+
+  test("an exact key goes before a pattern", () => {
+    const both = parseRoutes(renderRoutes({ ...routes, routes: [pattern, { ...jessie, key: "builds/x.zip" }] }));
+    const owner = (key: string) => routeDrop(both, { bucket: "drop-images", key }).route?.service;
+    expect([owner("builds/x.zip"), owner("builds/y.zip")]).toEqual(["test-jessie", "pattern"]);
+  });
+});
+
 test("another bucket's drop has no owner, whatever its key", () => {
   expect(routeDrop(parseRoutes(text), { bucket: "drop-images-2", key: "test-jessie.zip" })).toStrictEqual({
     reason: "pipeline images takes drops from bucket drop-images, not from drop-images-2",
