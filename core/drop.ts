@@ -22,6 +22,20 @@ export interface Drop {
   readonly sequencer?: string;
   /** When S3 finished the request: ISO 8601 in UTC, as the event wrote it. */
   readonly time?: string;
+  /** The API call that ended the upload, where CloudTrail reported it: its records name no entity tag. */
+  readonly call?: DropCall;
+}
+
+/**
+ * The API calls that end an upload, by their names in CloudTrail (where a POST from a browser is a PutObject).
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html
+ */
+export const DROP_CALLS = ["PutObject", "CopyObject", "CompleteMultipartUpload"] as const;
+
+export type DropCall = (typeof DROP_CALLS)[number];
+
+export function isDropCall(call: unknown): call is DropCall {
+  return (DROP_CALLS as readonly unknown[]).includes(call);
 }
 
 /** What an event says about an upload, before it was checked. */
@@ -39,7 +53,7 @@ const SEQUENCER = /^[0-9A-Fa-f]{1,1024}$/;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 
 /** The version id that S3 gives to objects written without versioning: it names no version. */
-const UNVERSIONED = "null";
+export const UNVERSIONED = "null";
 
 /** @throws InvalidDropError naming the first field that S3 could not have written. */
 export function parseDrop(fields: DropFields): Drop {
@@ -48,6 +62,7 @@ export function parseDrop(fields: DropFields): Drop {
   const size = fields.size ?? undefined;
   const sequencer = optional(fields.sequencer);
   const time = optional(fields.time);
+  const call = optional(fields.call);
   return {
     bucket: text("bucket", fields.bucket, "a bucket name", (value) => BUCKET.test(value)),
     key: text("key", fields.key, `1 to ${MAX_KEY_BYTES} bytes long`, isKey),
@@ -60,6 +75,7 @@ export function parseDrop(fields: DropFields): Drop {
       sequencer: text("sequencer", sequencer, "a hexadecimal number", (value) => SEQUENCER.test(value)),
     }),
     ...(time !== undefined && { time: text("time", time, "a time like 2026-01-31T12:00:00.000Z", isTime) }),
+    ...(call !== undefined && { call: finishedCall("call", call) }),
   };
 }
 
@@ -71,6 +87,7 @@ const VARIABLES = {
   etag: "DROP_ETAG",
   sequencer: "DROP_SEQUENCER",
   time: "DROP_TIME",
+  call: "DROP_CALL",
 } as const;
 
 export type DropVariable = (typeof VARIABLES)[keyof typeof VARIABLES];
@@ -105,6 +122,11 @@ function bytes(field: keyof Drop, value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
     throw new InvalidDropError(field, "a number of bytes, 0 or more", value);
   }
+  return value;
+}
+
+function finishedCall(field: keyof Drop, value: unknown): DropCall {
+  if (!isDropCall(value)) throw new InvalidDropError(field, DROP_CALLS.join(" or "), value);
   return value;
 }
 

@@ -17,7 +17,7 @@ export class MissingDropVariableError extends Error {
 
   constructor(readonly variables: readonly string[]) {
     super(
-      `no drop to publish: ${variables.join(" and ")} not set or empty, expected DROP_BUCKET and DROP_KEY as start-build ` +
+      `no drop to publish: ${variables.join(" and ")} not set or empty, expected DROP_BUCKET and DROP_KEY as the trigger ` +
         "passes them; upload the archive again, or start the build with both as environment overrides",
     );
   }
@@ -30,8 +30,20 @@ export class UnreadableEventError extends Error {
   constructor(found: string, expected: string, options?: ErrorOptions) {
     super(
       `cannot read the event: found ${found}, expected ${expected}; ` +
-        "let only the pipeline's own trigger send here, then redrive or purge the message",
+        "let only the pipeline's own trigger send here, then replay or delete what failed",
       options,
+    );
+  }
+}
+
+/** A topic wants its subscription confirmed, or says that it has ended. Whoever subscribes their own queue or function gets neither. */
+export class TopicConfirmationError extends Error {
+  override readonly name = "TopicConfirmationError";
+
+  constructor(topic: string, type: string) {
+    super(
+      `topic ${excerpt(topic)} sends no uploads: found its ${type}, expected notifications; open the message's SubscribeURL if the ` +
+        "pipeline is to take that topic's uploads, otherwise delete the message",
     );
   }
 }

@@ -15,15 +15,16 @@ test("a drop with every field is taken as it is", () => {
   expect(parseDrop(fields)).toStrictEqual(fields);
 });
 
-test.each([{}, { versionId: "", etag: "", sequencer: "", time: "" }, { versionId: null, etag: null, size: null }])(
-  "what is unknown is absent: %j",
-  (unknown) => {
-    expect(parseDrop({ bucket: "drop-images", key: "a", ...unknown })).toStrictEqual({
-      bucket: "drop-images",
-      key: "a",
-    });
-  },
-);
+test.each([
+  {},
+  { versionId: "", etag: "", sequencer: "", time: "", call: "" },
+  { versionId: null, etag: null, size: null },
+])("what is unknown is absent: %j", (unknown) => {
+  expect(parseDrop({ bucket: "drop-images", key: "a", ...unknown })).toStrictEqual({
+    bucket: "drop-images",
+    key: "a",
+  });
+});
 
 test('version "null" names no version: the bucket has no versioning', () => {
   expect(parseDrop({ bucket: "drop-images", key: "a", versionId: "null" })).not.toHaveProperty("versionId");
@@ -41,6 +42,9 @@ test.each([
   ["the longest version id", { versionId: "v".repeat(1024) }],
   ["an empty object", { size: 0 }],
   ["a time of whole seconds", { time: "2026-01-31T12:00:00Z" }],
+  ["the call of a PUT", { call: "PutObject" }],
+  ["the call of a copy", { call: "CopyObject" }],
+  ["the call that ends an upload in parts", { call: "CompleteMultipartUpload" }],
 ])("accepts %s", (_, change) => {
   expect(parseDrop({ ...fields, ...change })).toStrictEqual({ ...fields, ...change });
 });
@@ -67,6 +71,10 @@ test.each([
   [{ size: 1.5 }, "drop size must be a number of bytes, 0 or more, got: 1.5"],
   [{ size: "9" }, 'drop size must be a number of bytes, 0 or more, got: "9"'],
   [{ sequencer: "00G1" }, 'drop sequencer must be a hexadecimal number, got: "00G1"'],
+  [
+    { call: "CreateMultipartUpload" },
+    'drop call must be PutObject or CopyObject or CompleteMultipartUpload, got: "CreateMultipartUpload"',
+  ],
   [{ time: "yesterday" }, 'drop time must be a time like 2026-01-31T12:00:00.000Z, got: "yesterday"'],
   [
     { time: "2026-13-31T12:00:00Z" },
@@ -97,6 +105,7 @@ test("what is unknown sets no variable", () => {
 test.each<Drop>([
   { bucket: "drop-images", key: "$(id) \"quoted\" 'twice' \u2713.zip" },
   { bucket: "drop-images", key: "a", versionId: "v1", time: "2026-01-31T12:00:00Z" },
+  { bucket: "drop-images", key: "a", time: "2026-01-31T12:00:00Z", call: "CopyObject" },
 ])("variables lead back to the drop: %j", (drop) => {
   expect(dropFromVariables({ PATH: "/bin", ...dropVariables(drop) })).toStrictEqual(drop);
 });
@@ -118,7 +127,7 @@ test.each([
   expect(thrownBy(() => dropFromVariables(environment))).toMatchObject({
     name: "MissingDropVariableError",
     message:
-      `no drop to publish: ${missing} not set or empty, expected DROP_BUCKET and DROP_KEY as start-build passes them; ` +
+      `no drop to publish: ${missing} not set or empty, expected DROP_BUCKET and DROP_KEY as the trigger passes them; ` +
       "upload the archive again, or start the build with both as environment overrides",
   });
 });

@@ -98,8 +98,10 @@ test("a notification without records says so", () => {
   expect(parseMessage('{"Records":[]}')).toStrictEqual({ drops: [], ignored: ["the notification holds no records"] });
 });
 
-const REMEDY = "let only the pipeline's own trigger send here, then redrive or purge the message";
-const SHAPES = "an S3 test event or an S3 event notification";
+const REMEDY = "let only the pipeline's own trigger send here, then replay or delete what failed";
+const SHAPES =
+  "an S3 test event, an SNS event, an S3 event notification, a message of a topic, an S3 API call of CloudTrail, " +
+  "an EventBridge event of S3 or the record of a failed invocation";
 
 test.each([
   ["hello", `found no JSON but "hello", expected ${SHAPES}`],
@@ -109,17 +111,13 @@ test.each([
   ["null", `found null, expected ${SHAPES}`],
   ["{}", `found an object with no fields, expected ${SHAPES}`],
   ['{"source":"aws.s3","detail":{}}', `found an object with the fields "source, detail", expected ${SHAPES}`],
+  ['{"Type":"Notification","Message":"{}"}', `found an object with the fields "Type, Message", expected ${SHAPES}`],
+  ['{"requestPayload":{}}', `found an object with the fields "requestPayload", expected ${SHAPES}`],
   ['{"Records":[7]}', "found Records[0] = 7, expected an object at Records[0]"],
   ['{"Records":{}}', `found an object with the fields "Records", expected ${SHAPES}`],
   [uploadBody({}, { eventSource: "aws:sqs" }), 'found Records[0].eventSource = "aws:sqs", expected "aws:s3"'],
-  [
-    uploadBody({}, { eventVersion: "3.0" }),
-    'found Records[0].eventVersion = "3.0", expected version 2.x of S3\'s event schema',
-  ],
-  [
-    uploadBody({}, { eventVersion: 2.1 }),
-    "found Records[0].eventVersion = 2.1, expected version 2.x of S3's event schema",
-  ],
+  [uploadBody({}, { eventVersion: "3.0" }), 'found Records[0].eventVersion = "3.0", expected version 2.x'],
+  [uploadBody({}, { eventVersion: 2.1 }), "found Records[0].eventVersion = 2.1, expected version 2.x"],
   [
     uploadBody({}, { eventName: undefined }),
     "found Records[0].eventName = nothing, expected a string at Records[0].eventName",

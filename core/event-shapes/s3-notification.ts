@@ -1,12 +1,12 @@
 import { type Drop, parseDrop } from "../drop";
 import { excerpt, UnreadableEventError } from "../errors";
-import { type EventShape, expectObject, expectString, type JsonObject } from "./shape";
+import { expectObject, expectString, expectVersion, type JsonObject, type Report } from "./shape";
 
 /**
  * What S3 itself sends to a queue, topic or function.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
  */
-export const s3Notification: EventShape = {
+export const s3Notification: Report = {
   name: "an S3 event notification",
   matches: (event) => Array.isArray(event.Records),
   read: (event) => {
@@ -29,7 +29,7 @@ export const s3Notification: EventShape = {
  * What S3 sends once, to see whether it may, when a notification is configured.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
  */
-export const s3TestEvent: EventShape = {
+export const s3TestEvent: Report = {
   name: "an S3 test event",
   matches: (event) => event.Event === "s3:TestEvent",
   read: () => ({
@@ -41,16 +41,13 @@ export const s3TestEvent: EventShape = {
 const CREATED = "ObjectCreated:";
 const SOURCE = "aws:s3";
 /** A new minor version only adds fields; a new major version may change them. */
-const VERSION = /^2\.\d+$/;
+const MAJOR_VERSION = 2;
 
 function checkSource(record: JsonObject, path: string): void {
   if (record.eventSource !== SOURCE) {
     throw new UnreadableEventError(`${path}.eventSource = ${excerpt(record.eventSource)}`, `"${SOURCE}"`);
   }
-  const version = record.eventVersion;
-  if (typeof version !== "string" || !VERSION.test(version)) {
-    throw new UnreadableEventError(`${path}.eventVersion = ${excerpt(version)}`, "version 2.x of S3's event schema");
-  }
+  expectVersion(record.eventVersion, `${path}.eventVersion`, MAJOR_VERSION);
 }
 
 function readDrop(record: JsonObject, path: string): Drop {

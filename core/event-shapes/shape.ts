@@ -8,15 +8,29 @@ export interface EventContents {
   readonly ignored: readonly string[];
 }
 
-/** One of the forms in which AWS reports a finished upload. */
-export interface EventShape {
+interface Shape {
   /** Names the shape in messages: "an S3 event notification". */
   readonly name: string;
-  /** Whether the event claims to have this shape. `read` then holds it to the claim. */
+  /** Whether the event claims to have this shape. `read` or `open` then hold it to the claim. */
   matches(event: JsonObject): boolean;
+}
+
+/** One of the forms in which AWS reports a finished upload. */
+export interface Report extends Shape {
   /** @throws UnreadableEventError or InvalidDropError */
   read(event: JsonObject): EventContents;
 }
+
+/** One of the forms in which AWS passes on what another service reported. */
+export interface Envelope extends Shape {
+  /**
+   * The events inside.
+   * @throws UnreadableEventError
+   */
+  open(event: JsonObject): readonly unknown[];
+}
+
+export type EventShape = Report | Envelope;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -34,4 +48,20 @@ export function expectObject(value: unknown, path: string): JsonObject {
 export function expectString(value: unknown, path: string): string {
   if (typeof value === "string") return value;
   throw new UnreadableEventError(`${path} = ${excerpt(value)}`, `a string at ${path}`);
+}
+
+/** @throws UnreadableEventError naming the path of what is no version, or one that may have changed the meaning of fields. */
+export function expectVersion(value: unknown, path: string, major: number): void {
+  if (typeof value === "string" && value.startsWith(`${major}.`)) return;
+  throw new UnreadableEventError(`${path} = ${excerpt(value)}`, `version ${major}.x`);
+}
+
+/** @throws UnreadableEventError naming the path of what is no text of JSON. */
+export function expectJson(value: unknown, path: string): unknown {
+  try {
+    return JSON.parse(expectString(value, path));
+  } catch (cause) {
+    if (cause instanceof UnreadableEventError) throw cause;
+    throw new UnreadableEventError(`${path} = ${excerpt(value)}`, `JSON at ${path}`, { cause });
+  }
 }
