@@ -202,6 +202,7 @@ describe("references", () => {
     ["host.example/tomofun/web:1", "host.example", ["tomofun", "web"], "1"],
     ["host:5000/web:1", "host:5000", ["web"], "1"],
     ["localhost/web:v1.0_rc-1", "localhost", ["web"], "v1.0_rc-1"],
+    ["Host-1.example:443/a.b/c__d/e---f/g_h:1", "Host-1.example:443", ["a.b", "c__d", "e---f", "g_h"], "1"],
   ])("%s", (text, host, path, tag) => {
     expect(parseReference(text)).toEqual({ text, ...(host !== undefined && { host }), path, tag });
   });
@@ -218,6 +219,18 @@ describe("references", () => {
     "web@sha256:1",
     "a//b:1",
     "web:1\n",
+    "-web:1",
+    "web-:1",
+    "a..b:1",
+    "a___b:1",
+    "-v/web:1",
+    "-host.example/web:1",
+    "host.example-/web:1",
+    "host.example:/web:1",
+    "host.example:a/web:1",
+    "a b.example/web:1",
+    "$(id).example/web:1",
+    "a\n.example/web:1",
   ])("%j is none", (text) => {
     expect(parseReference(text)).toBeUndefined();
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { ZipFile, type EndOptions } from "yazl";
-import { findZipMember, openZipMember } from "../../core/archive/zip";
+import { findZipMember, openZipMember, writeZipMember } from "../../core/archive/zip";
 import { bufferSource, zip } from "../support/archives";
 
 const NAME = "s3://drops/web.zip";
@@ -157,16 +157,16 @@ test.each([
     zip({ name: MEMBER, data: DATA, crc: 7, local: { crc: 8 } }),
     damaged("checksum 8 in the local header and 7 in the directory for image/web"),
   ],
-  ["a wrong checksum", zip({ name: MEMBER, data: DATA, crc: 7 }), damaged("a wrong checksum when inflating image/web")],
+  ["a wrong checksum", zip({ name: MEMBER, data: DATA, crc: 7 }), damaged("a wrong checksum when unpacking image/web")],
   [
     "more than it says",
     zip({ name: MEMBER, data: DATA, size: 5999 }),
-    damaged("more than 5999 bytes when inflating image/web"),
+    damaged("more than 5999 bytes when unpacking image/web"),
   ],
   [
     "less than it says",
     zip({ name: MEMBER, data: DATA, size: 6001 }),
-    damaged("6000 of 6001 bytes when inflating image/web"),
+    damaged("6000 of 6001 bytes when unpacking image/web"),
   ],
   [
     "a path out of it",
@@ -186,7 +186,7 @@ test("of many members, and of long names, a message shows the beginning", async 
 test("a disk that fills up meanwhile", async () => {
   const source = bufferSource(zip({ name: MEMBER, data: DATA }), NAME);
   const member = await findZipMember(source, MEMBER);
-  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
   const filling = {
     ...source,
     read: () =>
@@ -204,6 +204,9 @@ test("more than fits on the disk is refused before it is written", async () => {
   const member = { ...(await findZipMember(source, MEMBER)), size: 2 ** 52 };
   await expect(openZipMember(source, member, directory)).rejects.toThrow(
     /^no room to unpack the archive: found \d+ bytes free in .*, expected 4503599627370496; choose a larger compute type, or store the archive in the zip without compression \(`zip -0`\), which needs no room$/,
+  );
+  await expect(writeZipMember(source, member, join(directory, "file"), { roomRemedy: "or none" })).rejects.toThrow(
+    /expected 4503599627370496; choose a larger compute type, or none$/,
   );
   expect(await readdir(directory)).toEqual([]);
 });

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { HttpsProxyAgent } from "https-proxy-agent";
-import { renderEvent } from "../../functions/publish-image/progress";
-import { readSettings } from "../../functions/publish-image/settings";
+import { renderEvent } from "../../core/publish/progress";
+import { readSettings } from "../../core/publish/settings";
 import { bundleFunction } from "../../infrastructure/bundle";
 import { startRegistry, type Registry } from "../../local/registry";
 import {
@@ -286,6 +286,40 @@ describe("the same image again", () => {
   });
 });
 
+describe("an upload that CloudTrail reported", () => {
+  const begun = { DROP_BUCKET: "drops", DROP_KEY: "web.zip", DROP_CALL: "CreateMultipartUpload" };
+
+  test("as begun is published when it has ended", async () => {
+    const uploadId = s3.begin("drops", "web.zip", new Date("2026-01-31T03:00:00Z"));
+    s3.complete(uploadId, zipped());
+    s3.put("drops", "web.zip", zipped({ layers: [layer("newer")] }));
+    const run = await publish({ ...begun, DROP_TIME: "2026-01-31T03:00:00Z" });
+    expect(run).toMatchObject({ code: 0, stdout: `${HASH}\n` });
+    expect(await readImage("staging")).toEqual(expected());
+  });
+
+  test("as begun, and that was aborted, is nothing to do: that is no failure, and has no git hash", async () => {
+    s3.put("drops", "web.zip", zipped());
+    expect(await publish({ ...begun, DROP_TIME: "2026-01-31T03:00:00Z" })).toEqual({
+      code: 0,
+      stdout: "",
+      log: [expect.any(String)],
+      last:
+        "nothing to do: the upload of s3://drops/web.zip that began at 2026-01-31T03:00:00Z was aborted, or what it wrote was overwritten " +
+        "or deleted; a newer upload has its own build",
+    });
+    expect(registry.requests).toEqual([]);
+  });
+
+  test("as ended, in a bucket without versioning, is published", async () => {
+    const { etag } = s3.put("drops", "web.zip", zipped(), { versioned: false });
+    const run = await publish({ DROP_BUCKET: "drops", DROP_KEY: "web.zip", DROP_CALL: "PutObject" });
+    expect(run).toMatchObject({ code: 0, stdout: `${HASH}\n` });
+    expect(s3.requests.slice(1).map(({ ifMatch }) => ifMatch)).toContain(`"${etag}"`);
+    expect(await readImage("staging")).toEqual(expected());
+  });
+});
+
 test("another image under the same hash is refused: both are named, no tag is changed", async () => {
   await drop(zipped());
   const layers = [layer("another")];
@@ -411,7 +445,7 @@ describe("settings", () => {
 
   test("have defaults", () => {
     expect(readSettings(sound)).toEqual({
-      drop: { bucket: "drops", key: "web.zip", etag: "e" },
+      upload: { state: "known", drop: { bucket: "drops", key: "web.zip", etag: "e" } },
       registry: REGISTRY_HOST,
       repository: REPOSITORY,
       archivePath: "image/web",

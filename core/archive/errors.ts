@@ -84,10 +84,15 @@ export class MemberTooLargeError extends ArchiveError {
 }
 
 export class SpoolFullError extends ArchiveError {
-  constructor(directory: string, needed: number, free: number) {
+  constructor(
+    directory: string,
+    needed: number,
+    free: number,
+    remedy = "or store the archive in the zip without compression (`zip -0`), which needs no room",
+  ) {
     super(
       `no room to unpack the archive: found ${free} bytes free in ${directory}, expected ${needed}; ` +
-        "choose a larger compute type, or store the archive in the zip without compression (`zip -0`), which needs no room",
+        `choose a larger compute type, ${remedy}`,
     );
   }
 }

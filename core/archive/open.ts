@@ -4,7 +4,7 @@ import { describeFormat, detectFormat, FORMAT_BYTES } from "./format";
 import type { ImageArchive } from "./image";
 import type { RandomAccess } from "./source";
 import { TarIndex } from "./tar";
-import { findZipMember, openZipMember } from "./zip";
+import { findZipMember, openZipMember, writeZipMember, type WriteOptions, type ZipMember } from "./zip";
 
 export interface OpenArchiveOptions {
   /** Member of the zip that is the image archive. */
@@ -15,9 +15,29 @@ export interface OpenArchiveOptions {
 
 /** The images of the archive that a zip holds. Only directories and lists are read; layers are read when they are sent. */
 export async function openArchive(object: RandomAccess, options: OpenArchiveOptions): Promise<ImageArchive> {
-  await checkZip(object, options.archivePath);
-  const member = await findZipMember(object, options.archivePath);
-  const archive = await openZipMember(object, member, options.spoolDirectory);
+  const member = await findArchive(object, options.archivePath);
+  return readImages(await openZipMember(object, member, options.spoolDirectory));
+}
+
+export interface WriteArchiveOptions extends WriteOptions {
+  /** Member of the zip that is the image archive. */
+  readonly archivePath: string;
+  /** Takes the archive; what was there before is replaced. */
+  readonly file: string;
+}
+
+/** The same images, and the whole archive in a file. */
+export async function writeArchive(object: RandomAccess, options: WriteArchiveOptions): Promise<ImageArchive> {
+  const member = await findArchive(object, options.archivePath);
+  return readImages(await writeZipMember(object, member, options.file, options));
+}
+
+async function findArchive(object: RandomAccess, archivePath: string): Promise<ZipMember> {
+  await checkZip(object, archivePath);
+  return findZipMember(object, archivePath);
+}
+
+async function readImages(archive: RandomAccess): Promise<ImageArchive> {
   await checkTar(archive);
   return readDockerArchive(await TarIndex.read(archive));
 }

@@ -1,7 +1,13 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GetObjectCommand, S3ServiceException, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3";
-import type { Drop } from "../drop";
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  S3ServiceException,
+  type GetObjectCommandOutput,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { type Drop, parseDrop } from "../drop";
 import { ArchiveError, ObjectDeniedError, ObjectGoneError, ObjectUnreadableError, ShortReadError } from "./errors";
 import { collect, readAhead, type RandomAccess } from "./source";
 
@@ -27,6 +33,16 @@ export async function openDrop(client: S3Client, drop: Drop): Promise<RandomAcce
   return readAhead(source, { start: tail.size - tail.data.length, data: tail.data });
 }
 
+/** The drop with the version id and the entity tag of what its key holds now: from here on, exactly these bytes or none. */
+export async function pinDrop(client: S3Client, drop: Drop): Promise<Drop> {
+  try {
+    const object = await client.send(new HeadObjectCommand({ Bucket: drop.bucket, Key: drop.key }));
+    return parseDrop({ ...drop, versionId: object.VersionId, etag: object.ETag, size: object.ContentLength });
+  } catch (error) {
+    throw explain(nameOf(drop), error);
+  }
+}
+
 function pause(failures: number): Promise<void> {
   return sleep(Math.random() * 250 * 2 ** failures);
 }
@@ -38,8 +54,7 @@ class S3Object {
     readonly client: S3Client,
     readonly drop: Drop,
   ) {
-    const version = drop.versionId === undefined ? "" : `?versionId=${drop.versionId}`;
-    this.name = `s3://${drop.bucket}/${drop.key}${version}`;
+    this.name = nameOf(drop);
   }
 
   async tail(): Promise<{ size: number; data: Buffer }> {
@@ -58,7 +73,7 @@ class S3Object {
       // No range of an empty object can be satisfied.
       if (error instanceof S3ServiceException && error.name === "InvalidRange")
         return { size: 0, data: Buffer.alloc(0) };
-      throw this.#named(error);
+      throw explain(this.name, error);
     }
   }
 
@@ -77,7 +92,7 @@ class S3Object {
         if (position < end) throw new ShortReadError(this.name, position, end);
       } catch (error) {
         const isFinal = error instanceof S3ServiceException || ++failures === ATTEMPTS;
-        if (isFinal) throw this.#named(error);
+        if (isFinal) throw explain(this.name, error);
         await pause(failures);
       }
     }
@@ -95,25 +110,36 @@ class S3Object {
       }),
     );
   }
+}
 
-  /** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-  #named(error: unknown): Error {
-    if (error instanceof ArchiveError) return error;
-    const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-    const reason = message === "" || message === name ? name : `${name}: ${message.replace(/\.$/, "")}`;
-    const options = { cause: error };
-    switch (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined) {
-      case 403:
-        return new ObjectDeniedError(this.name, reason, options);
-      // 405: the version is a delete marker.
-      case 404:
-      case 405:
-      case 412:
-        return name === "NoSuchBucket"
-          ? new ObjectUnreadableError(this.name, reason, options)
-          : new ObjectGoneError(this.name, reason, options);
-      default:
-        return new ObjectUnreadableError(this.name, reason, options);
-    }
+function nameOf({ bucket, key, versionId }: Drop): string {
+  return `s3://${bucket}/${key}${versionId === undefined ? "" : `?versionId=${versionId}`}`;
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+function explain(object: string, error: unknown): Error {
+  if (error instanceof ArchiveError) return error;
+  const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  const reason = reasonOf(error, status);
+  const options = { cause: error };
+  switch (status) {
+    case 403:
+      return new ObjectDeniedError(object, reason, options);
+    // 405: the version is a delete marker.
+    case 404:
+    case 405:
+    case 412:
+      return error instanceof Error && error.name === "NoSuchBucket"
+        ? new ObjectUnreadableError(object, reason, options)
+        : new ObjectGoneError(object, reason, options);
+    default:
+      return new ObjectUnreadableError(object, reason, options);
   }
+}
+
+function reasonOf(error: unknown, status: number | undefined): string {
+  const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+  // An answer to HEAD has no body that could say more.
+  if (message === "UnknownError" && status !== undefined) return `HTTP ${status}`;
+  return message === "" || message === name ? name : `${name}: ${message.replace(/\.$/, "")}`;
 }

@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { join } from "node:path";
-import { Transform, type Readable, type TransformCallback } from "node:stream";
+import { dirname, join } from "node:path";
+import { PassThrough, Transform, type Readable, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw } from "node:zlib";
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
@@ -62,16 +62,33 @@ export async function findZipMember(zip: RandomAccess, name: string): Promise<Zi
 /** Stored members are read where they are; a deflated one is inflated into the directory first. */
 export async function openZipMember(zip: RandomAccess, member: ZipMember, directory: string): Promise<RandomAccess> {
   if (member.method === "stored") return slice(zip, member.start, member.size, member.name);
+  return writeZipMember(zip, member, join(directory, "archive"));
+}
+
+export interface WriteOptions {
+  /** Hears how many bytes have been written so far, for each piece. @default - nobody */
+  readonly onProgress?: (bytes: number) => void;
+  /** What to do if there is no room. @default - what a publisher that can read stored members in place needs to know */
+  readonly roomRemedy?: string;
+}
+
+/** Writes a member into a file, from end to end, and checks what is written by the zip's size and checksum. */
+export async function writeZipMember(
+  zip: RandomAccess,
+  member: ZipMember,
+  path: string,
+  { onProgress, roomRemedy }: WriteOptions = {},
+): Promise<RandomAccess> {
+  const directory = dirname(path);
   const { bavail, bsize } = await statfs(directory);
-  const full = new SpoolFullError(directory, member.size, bavail * bsize);
+  const full = new SpoolFullError(directory, member.size, bavail * bsize, roomRemedy);
   if (bavail * bsize < member.size) throw full;
-  const path = join(directory, "archive");
   await naming(zip, () =>
     pipeline(
       zip.read(member.start, member.start + member.compressedSize),
-      createInflateRaw({ chunkSize: 1 << 18 }),
-      new MemberCheck(zip.name, member),
-      createWriteStream(path, { flags: "wx", mode: 0o600 }),
+      member.method === "stored" ? new PassThrough() : createInflateRaw({ chunkSize: 1 << 18 }),
+      new MemberCheck(zip.name, member, onProgress),
+      createWriteStream(path, { mode: 0o600 }),
     ),
   ).catch((error: unknown) => {
     // Something else took the room meanwhile.
@@ -150,6 +167,7 @@ class MemberCheck extends Transform {
   constructor(
     readonly zipName: string,
     readonly member: ZipMember,
+    readonly onProgress?: (bytes: number) => void,
   ) {
     super();
   }
@@ -158,7 +176,10 @@ class MemberCheck extends Transform {
     this.#size += chunk.length;
     this.#crc = crc32(chunk, this.#crc);
     if (this.#size > this.member.size) done(this.#mismatch(`more than ${this.member.size} bytes`));
-    else done(null, chunk);
+    else {
+      this.onProgress?.(this.#size);
+      done(null, chunk);
+    }
   }
 
   override _flush(done: TransformCallback): void {
@@ -168,7 +189,7 @@ class MemberCheck extends Transform {
   }
 
   #mismatch(found: string): BrokenZipError {
-    return new BrokenZipError(this.zipName, `${found} when inflating ${this.member.name.split(" in ")[0] ?? ""}`);
+    return new BrokenZipError(this.zipName, `${found} when unpacking ${this.member.name.split(" in ")[0] ?? ""}`);
   }
 }
 
@@ -214,7 +235,8 @@ async function naming<T>(zip: RandomAccess, action: () => Promise<T>): Promise<T
       throw new TruncatedZipError(zip.name, zip.size);
     }
     if (error.message === "strong encryption is not supported") throw encrypted(zip.name);
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw error;
+    // This machine's file system, not the zip.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new BrokenZipError(zip.name, error.message, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { addAbortSignal, pipeline } from "node:stream";
 import { createGzip, constants } from "node:zlib";
-import { DigestMismatchError } from "../archive/errors";
 import type { Layer } from "../archive/image";
+import { checkLayer } from "../archive/verify";
 import { DigestStream, type Digest } from "../digest";
 import { MEDIA_TYPES, type Descriptor } from "../registry/manifest";
 import type { Repository, StreamedBlob } from "../registry/repository";
@@ -85,18 +85,15 @@ async function sendLayer(options: SendLayerOptions): Promise<Descriptor> {
   }
 }
 
-function compress({ diffId, content }: Layer, signal: AbortSignal): { blob: StreamedBlob; read: DigestStream } {
-  const source = addAbortSignal(signal, content.read(0, content.size));
+function compress(layer: Layer, signal: AbortSignal): { blob: StreamedBlob; read: DigestStream } {
+  const source = addAbortSignal(signal, layer.content.read(0, layer.content.size));
   const read = new DigestStream();
   const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK });
   const sent = new DigestStream();
   // Whoever reads the last stream learns of a failure by it.
   const stream = pipeline(source, read, gzip, sent, () => undefined);
   const seal = (): { digest: Digest; size: number } => {
-    const found = read.digest();
-    if (read.size !== content.size)
-      throw new DigestMismatchError(content.name, `${read.size} bytes`, `${content.size}`);
-    if (found !== diffId) throw new DigestMismatchError(content.name, `a layer with the diffID ${found}`, diffId);
+    checkLayer(layer, read);
     return { digest: sent.digest(), size: sent.size };
   };
   return { blob: { stream, seal }, read };

@@ -1,12 +1,11 @@
 import type { Image } from "../archive/image";
-import type { Digest } from "../digest";
 import { TagImmutableError } from "../registry/errors";
-import { configDigestOf, MEDIA_TYPES, renderManifest, type Manifest } from "../registry/manifest";
+import { MEDIA_TYPES, renderManifest, type Manifest } from "../registry/manifest";
 import type { Repository } from "../registry/repository";
 import { sha256 } from "../digest";
-import { HashTagTakenError } from "./errors";
 import type { PublishListener } from "./events";
 import { sendLayers } from "./layers";
+import { findPublished } from "./published";
 
 export interface PublishImageOptions {
   readonly image: Image;
@@ -20,8 +19,7 @@ export interface PublishImageOptions {
 
 /**
  * Blobs, then the manifest under the hash tag, then the moving tags: whatever fails, no tag points to something incomplete.
- * The same image again changes nothing but the moving tags. Images are compared by the digests of their configurations,
- * because those of manifests differ with each compressor.
+ * The same image again changes nothing but the moving tags.
  * @throws HashTagTakenError if the hash tag holds another image.
  */
 export async function publishImage({
@@ -31,7 +29,7 @@ export async function publishImage({
   movingTags,
   listener,
 }: PublishImageOptions): Promise<Manifest> {
-  let manifest = await existing(repository, hashTag, image.configDigest);
+  let manifest = await findPublished(repository, hashTag, image.configDigest);
   if (manifest) {
     listener({ type: "unchanged", tag: hashTag, digest: manifest.digest });
   } else {
@@ -44,14 +42,6 @@ export async function publishImage({
     listener({ type: isThere ? "tag-kept" : "tagged", tag, digest: manifest.digest });
   }
   return manifest;
-}
-
-async function existing(repository: Repository, hashTag: string, expected: Digest): Promise<Manifest | undefined> {
-  const manifest = await repository.manifest(hashTag);
-  if (!manifest) return undefined;
-  const found = configDigestOf(manifest);
-  if (found === expected) return manifest;
-  throw new HashTagTakenError(`${repository.reference}:${hashTag}`, found, manifest.digest, expected);
 }
 
 async function push(
@@ -71,7 +61,7 @@ async function push(
   } catch (error) {
     // Another build of the same drop may have been faster.
     const twin =
-      error instanceof TagImmutableError ? await existing(repository, hashTag, image.configDigest) : undefined;
+      error instanceof TagImmutableError ? await findPublished(repository, hashTag, image.configDigest) : undefined;
     if (twin) return twin;
     throw error;
   }

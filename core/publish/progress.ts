@@ -1,10 +1,12 @@
-import type { PublishEvent } from "../../core/publish/events";
+import type { PublishEvent } from "./events";
 
 /** One plain line for each event. */
 export function renderEvent(event: PublishEvent): string {
   switch (event.type) {
     case "object":
       return `reading ${event.name} (${megabytes(event.size)})`;
+    case "archive-progress":
+      return `${megabytes(event.done)} of the archive written after ${seconds(event.seconds)}`;
     case "archive":
       return `found an archive of ${event.images} ${event.images === 1 ? "image" : "images"} in ${seconds(event.seconds)}`;
     case "image":
@@ -17,6 +19,8 @@ export function renderEvent(event: PublishEvent): string {
       const how = event.existed ? "already there" : "pushed";
       return `${layer(event)}: ${how}, ${megabytes(event.compressedSize)} compressed, ${seconds(event.seconds)}`;
     }
+    case "verified":
+      return `verified ${event.layers} ${event.layers === 1 ? "layer" : "layers"} in ${seconds(event.seconds)}`;
     case "unchanged":
       return `${event.tag} holds this image already (${event.digest}): no layer is sent`;
     case "tagged":

@@ -1,10 +1,9 @@
-import { dropFromVariables, type Drop } from "../../core/drop";
-import { InvalidDropError, MissingDropVariableError } from "../../core/errors";
-import type { ImageRule } from "../../core/archive/select";
+import type { ImageRule } from "../archive/select";
+import { readUpload, type Upload } from "../upload";
 
 /** What the build's environment says, checked. */
 export interface Settings {
-  readonly drop: Drop;
+  readonly upload: Upload;
   /** `HOST[:PORT]` of the registry. */
   readonly registry: string;
   readonly repository: string;
@@ -35,12 +34,7 @@ export function readSettings(environment: Environment): Settings {
   const service = required("SERVICE_NAME", /./, "the service's name");
   const repository = required("IMAGE_REPO_NAME", REPOSITORY, "an ECR repository's name");
   const registry = required("ECS_SOURCE", HOST, "the registry's host name");
-  required("DROP_BUCKET", /./, "the drop's bucket");
-  required("DROP_KEY", /./, "the drop's key");
-  const drop = readDrop(environment, problems);
-  // Without either, whatever is there would be published. (S3's version id "null" names no version.)
-  const { versionId, etag } = drop ?? { versionId: optional("DROP_VERSION_ID"), etag: optional("DROP_ETAG") };
-  if (versionId === undefined && etag === undefined) problems.push("neither DROP_VERSION_ID nor DROP_ETAG is set");
+  const upload = readUpload(environment, problems);
   const tagPattern = readPattern(optional("TAG_PATTERN") ?? DEFAULT_TAG_PATTERN, problems);
   const movingTags = (environment.MOVING_TAGS ?? "").split(/\s+/).filter((tag) => tag !== "");
   for (const tag of movingTags) {
@@ -48,26 +42,15 @@ export function readSettings(environment: Environment): Settings {
     else if (tagPattern.test(tag))
       problems.push(`MOVING_TAGS has ${tag}, expected no tag that TAG_PATTERN takes for a git hash`);
   }
-  if (drop === undefined || problems.length > 0) throw new SettingsError(problems);
+  if (upload === undefined || problems.length > 0) throw new SettingsError(problems);
   return {
-    drop,
+    upload,
     registry,
     repository,
     archivePath: optional("ARCHIVE_PATH") ?? `image/${service}`,
     rule: { account: optional("SOURCE_ACCOUNT"), repository, tagPattern },
     movingTags,
   };
-}
-
-function readDrop(environment: Environment, problems: string[]): Drop | undefined {
-  try {
-    return dropFromVariables(environment);
-  } catch (error) {
-    // What is not set has been named already.
-    if (error instanceof InvalidDropError) problems.push(error.message);
-    else if (!(error instanceof MissingDropVariableError)) throw error;
-    return undefined;
-  }
 }
 
 function readPattern(source: string, problems: string[]): RegExp {
