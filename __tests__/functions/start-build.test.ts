@@ -12,7 +12,8 @@ import {
   startFakeCodeBuild,
 } from "../support/fake-codebuild";
 import { type Invocation, type Lambda, secrets, unpackLambda } from "../support/lambda";
-import { sqsEvent, testEventBody, uploadBody } from "../support/s3-events";
+import { readEvent } from "../fixtures/events";
+import { s3Entity, s3Record, sqsEvent, testEventBody, uploadBody } from "../support/s3-events";
 
 const jessie = { service: "test-jessie", key: "test-jessie.zip", project: "images-test-jessie" };
 const worker = { service: "worker", key: "team a/w\u00f6rker+1.zip", project: "images-worker" };
@@ -186,8 +187,9 @@ test("of a batch of ten with one unreadable message, exactly that one comes back
       error: {
         name: "UnreadableEventError",
         message:
-          'cannot read the event: found no JSON but "not json", expected an S3 test event or an S3 event notification; ' +
-          "let only the pipeline's own trigger send here, then redrive or purge the message",
+          'cannot read the event: found no JSON but "not json", expected an S3 test event, an SNS event, an S3 event notification, ' +
+          "a message of a topic, an S3 API call of CloudTrail, an EventBridge event of S3 or the record of a failed invocation; " +
+          "let only the pipeline's own trigger send here, then replay or delete what failed",
       },
     },
   ]);
@@ -229,7 +231,7 @@ test("a key that nobody owns is a warning with its reason, not a failure", async
   expect(metrics(result)).toStrictEqual({ "S3CodeBuildTrigger DropsUnrouted pipeline=images": 1 });
 });
 
-const DEFERRED = "the message returns to the queue and is tried again";
+const DEFERRED = "its event comes again, and the build is tried again";
 
 test.each([
   ["AccountLimitExceededException", 400, "Cannot have more than 20 builds in queue for the account"],
@@ -291,7 +293,7 @@ test("a service without project fails for good, with a sentence that says what t
         message:
           "starting the build of service test-jessie: CodeBuild has no project images-test-jessie, which routes.json names " +
           `(ResourceNotFoundException: ${message}); apply the stack again, or remove the service from the pipeline, ` +
-          "then redrive the dead-letter queue",
+          "then replay the events that failed",
       },
     },
   ]);
@@ -310,12 +312,122 @@ test.each(["AccessDeniedException", "InvalidInputException", "AccountSuspendedEx
           name: "StartBuildRefusedError",
           message:
             `starting the build of service test-jessie (project images-test-jessie): ${type}: because, ` +
-            "expected a started build; mend what CodeBuild names, then redrive the dead-letter queue",
+            "expected a started build; mend what CodeBuild names, then replay the events that failed",
         },
       },
     ]);
   },
 );
+
+/** A notification of several records, each an upload to its key. */
+function notification(...keys: readonly string[]): object {
+  return { Records: keys.map((key) => s3Record({ s3: s3Entity({ object: { key } }) })) };
+}
+
+const JESSIE = "test-jessie.zip";
+const WORKER = "team+a/w%C3%B6rker%2B1.zip";
+
+test("of a message with several drops each is tried, and the message comes back when one failed", async () => {
+  await deploy((request) =>
+    request.body.projectName === jessie.project ? refused("AccessDeniedException", "because") : started(request),
+  );
+  const result = await lambda.invoke(sqsEvent(JSON.stringify(notification(JESSIE, WORKER))));
+
+  expect(result.response).toStrictEqual(failures("message-0"));
+  expect(logged(result, "build started")).toMatchObject([{ route: worker }]);
+  expect(logged(result, "build not started")).toMatchObject([{ route: jessie }]);
+});
+
+describe("an event that comes without a queue", () => {
+  test("starts the same builds as from a queue, and answers nothing", async () => {
+    await deploy();
+    await lambda.invoke(sqsEvent(uploadBody()));
+    const result = await lambda.invoke(JSON.parse(uploadBody()) as object, "handleEvent");
+
+    expect(result.error).toBeUndefined();
+    expect(result.response).toBeUndefined();
+    const [queued, direct] = codeBuild.requests.map(({ body }) => body);
+    expect(direct).toStrictEqual(queued);
+    const [line] = logged(result, "build started");
+    expect(line).toMatchObject({ function_request_id: "request-1", route: jessie });
+    expect(line).not.toHaveProperty("messageId");
+  });
+
+  test("starts nothing where there is no drop, or nobody owns it", async () => {
+    await deploy();
+    const events = [JSON.parse(testEventBody) as object, JSON.parse(readEvent("eventbridge-object-created")) as object];
+    for (const event of events) expect((await lambda.invoke(event, "handleEvent")).error).toBeUndefined();
+    expect(codeBuild.requests).toStrictEqual([]);
+  });
+
+  test("fails with the reason when a build was not started, after every drop was tried", async () => {
+    await deploy((request) =>
+      request.body.projectName === jessie.project ? refused("AccessDeniedException", "because") : started(request),
+    );
+    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"), "handleEvent");
+
+    expect(result.error).toBe(
+      "StartBuildRefusedError: starting the build of service test-jessie (project images-test-jessie): AccessDeniedException: because, " +
+        "expected a started build; mend what CodeBuild names, then replay the events that failed",
+    );
+    expect(logged(result, "build started")).toMatchObject([{ route: worker }]);
+    expect(metrics(result)).toStrictEqual({
+      "S3CodeBuildTrigger BuildsStarted pipeline=images": 1,
+      "S3CodeBuildTrigger BuildsStarted pipeline=images service=worker": 1,
+      "S3CodeBuildTrigger DropsUnrouted pipeline=images": 1,
+      "S3CodeBuildTrigger StartBuildFailed pipeline=images": 1,
+      "S3CodeBuildTrigger StartBuildFailed pipeline=images service=test-jessie": 1,
+    });
+  });
+
+  test("fails with all reasons when several builds were not started", async () => {
+    await deploy(() => refused("AccessDeniedException", "because"));
+    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"), "handleEvent");
+    const refusal = (route: typeof jessie): string =>
+      `starting the build of service ${route.service} (project ${route.project}): AccessDeniedException: because, ` +
+      "expected a started build; mend what CodeBuild names, then replay the events that failed";
+    expect(result.error).toBe(
+      `BuildsNotStartedError: 2 of 3 drops started no build: ${refusal(jessie)}; ${refusal(worker)}`,
+    );
+  });
+
+  test("fails when it cannot be read", async () => {
+    await deploy();
+    const result = await lambda.invoke({ hello: "world" }, "handleEvent");
+    expect(result.error).toMatch(
+      /^UnreadableEventError: cannot read the event: found an object with the fields "hello",/,
+    );
+    expect(metrics(result)).toStrictEqual({ "S3CodeBuildTrigger EventsUnreadable pipeline=images": 1 });
+  });
+});
+
+test("a batch may mix every shape: two services, and the one message that is none comes back", async () => {
+  await deploy();
+  const own = (text: string): string =>
+    text.replaceAll("mybucket", "drop-images").replaceAll("amzn-s3-demo-bucket1", "drop-images");
+  const bodies = [
+    uploadBody(),
+    own(readEvent("s3-two-services")),
+    own(readEvent("sns-s3-put")).replaceAll("HappyFace.jpg", JESSIE),
+    own(readEvent("lambda-sns-s3-put")).replaceAll("HappyFace.jpg", JESSIE),
+    own(readEvent("eventbridge-object-created")).replaceAll("example-key", JESSIE),
+    own(readEvent("cloudtrail-complete-multipart-upload")).replaceAll("image/web.zip", JESSIE),
+    own(readEvent("failed-invocation-s3-put")).replaceAll("HappyFace.jpg", JESSIE),
+    readEvent("sns-subscription-confirmation"),
+    own(readEvent("eventbridge-object-deleted")),
+    testEventBody,
+  ];
+  const result = await lambda.invoke(sqsEvent(...bodies));
+
+  expect(result.response).toStrictEqual(failures("message-7"));
+  expect(codeBuild.requests.map(({ body }) => body.projectName).toSorted()).toStrictEqual(
+    [...Array<string>(6).fill(jessie.project), worker.project].toSorted(),
+  );
+  const calls = codeBuild.requests.flatMap(({ body }) =>
+    body.environmentVariablesOverride.filter(({ name }) => name === "DROP_CALL").map(({ value }) => value),
+  );
+  expect(calls).toStrictEqual(["CompleteMultipartUpload"]);
+});
 
 test("no credential reaches the log, neither of a success nor of a failure", async () => {
   await deploy((request) =>

@@ -27,7 +27,7 @@ export class StartBuildDeferredError extends Error {
   constructor(route: Route, cause: Error) {
     super(
       `starting the build of service ${route.service} (project ${route.project}): ${describe(cause)}; ` +
-        "the message returns to the queue and is tried again",
+        "its event comes again, and the build is tried again",
       { cause },
     );
   }
@@ -40,8 +40,8 @@ export class ProjectNotFoundError extends Error {
   constructor(route: Route, cause: Error) {
     super(
       `starting the build of service ${route.service}: CodeBuild has no project ${route.project}, which routes.json ` +
-        `names (${describe(cause)}); apply the stack again, or remove the service from the pipeline, then redrive the ` +
-        "dead-letter queue",
+        `names (${describe(cause)}); apply the stack again, or remove the service from the pipeline, then replay the ` +
+        "events that failed",
       { cause },
     );
   }
@@ -54,8 +54,20 @@ export class StartBuildRefusedError extends Error {
   constructor(route: Route, cause: Error) {
     super(
       `starting the build of service ${route.service} (project ${route.project}): ${describe(cause)}, expected a ` +
-        "started build; mend what CodeBuild names, then redrive the dead-letter queue",
+        "started build; mend what CodeBuild names, then replay the events that failed",
       { cause },
+    );
+  }
+}
+
+/** Several drops of one event started no build. */
+export class BuildsNotStartedError extends AggregateError {
+  override readonly name = "BuildsNotStartedError";
+
+  constructor(errors: readonly Error[], drops: number) {
+    super(
+      errors,
+      `${errors.length} of ${drops} drops started no build: ${errors.map(({ message }) => message).join("; ")}`,
     );
   }
 }

@@ -1,11 +1,9 @@
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import { CodeBuildClient } from "@aws-sdk/client-codebuild";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import type { Drop } from "../../core/drop";
-import { type EventContents, parseMessage } from "../../core/events";
-import { routeDrop } from "../../core/routes";
+import { parseEvent, parseMessage } from "../../core/events";
+import { EventHandler } from "./event-handler";
 import { readRoutes } from "./routes-file";
-import { startBuild } from "./start-build";
 import { Telemetry } from "./telemetry";
 
 const routes = readRoutes(process.env);
@@ -19,47 +17,25 @@ const codeBuild = new CodeBuildClient({
   defaultsMode: "standard",
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
 });
+const events = new EventHandler({ routes, codeBuild, telemetry });
 
 /** Starts a build for each drop in a batch of queued events; reports the messages that are to be delivered again. */
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   telemetry.begin(context);
-  return processPartialResponse(event, handleMessage, processor, { throwOnFullBatchFailure: false });
+  return processPartialResponse(
+    event,
+    ({ messageId, body }: SQSRecord) => events.handle(() => parseMessage(body), { messageId }),
+    processor,
+    { throwOnFullBatchFailure: false },
+  );
 }
 
-async function handleMessage({ messageId, body }: SQSRecord): Promise<void> {
-  const { drops, ignored } = readMessage(messageId, body);
-  for (const reason of ignored) {
-    telemetry.logger.info("event ignored", { reason, messageId });
-    telemetry.count("EventsIgnored");
-  }
-  for (const drop of drops) await handleDrop(messageId, drop);
-}
-
-function readMessage(messageId: string, body: string): EventContents {
-  try {
-    return parseMessage(body);
-  } catch (error) {
-    telemetry.logger.error("event unreadable", { error: error as Error, messageId });
-    telemetry.count("EventsUnreadable");
-    throw error;
-  }
-}
-
-async function handleDrop(messageId: string, drop: Drop): Promise<void> {
-  const routing = routeDrop(routes, drop);
-  if (routing.route === undefined) {
-    telemetry.logger.warn("drop unrouted", { reason: routing.reason, drop, messageId });
-    telemetry.count("DropsUnrouted");
-    return;
-  }
-  const { route } = routing;
-  try {
-    const buildId = await startBuild(codeBuild, route, drop);
-    telemetry.logger.info("build started", { buildId, route, drop, messageId });
-    telemetry.count("BuildsStarted", route.service);
-  } catch (error) {
-    telemetry.logger.error("build not started", { error: error as Error, route, drop, messageId });
-    telemetry.count("StartBuildFailed", route.service);
-    throw error;
-  }
+/**
+ * Starts a build for each drop in one event, which S3, a topic or EventBridge handed over without a queue. Throws where a build was
+ * not started, so that Lambda tries the whole event again: the builds that it did start are not started twice.
+ * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ */
+export async function handleEvent(event: unknown, context: Context): Promise<void> {
+  telemetry.begin(context);
+  await events.handle(() => parseEvent(event));
 }
