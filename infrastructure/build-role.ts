@@ -2,10 +2,19 @@ import type { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { Construct } from "constructs";
+import { renderPattern } from "../core/key-pattern";
 import type { DropBucket } from "./drop-bucket";
-import { policyDocument, type Statement, trustPolicy } from "./policies";
+import { exactly, policyDocument, type Statement, trustPolicy } from "./policies";
 import type { Surroundings } from "./surroundings";
 import type { Tools } from "./tools";
+
+/** What a trigger wants of builds. */
+export interface BuildNeeds {
+  /** Environment variables of every project. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** What builds that read this key, or every key without one, may do beside. */
+  readonly permissions: (key?: string) => readonly Statement[];
+}
 
 /** What builds of every service use. */
 export interface BuildSurroundings {
@@ -13,14 +22,16 @@ export interface BuildSurroundings {
   readonly bucket: DropBucket;
   readonly tools: Tools;
   readonly logGroup: CloudwatchLogGroup;
+  /** @default - the trigger wants nothing */
+  readonly needs?: BuildNeeds;
 }
 
 export interface BuildRoleProps extends BuildSurroundings {
   readonly name: string;
   /** The projects that may assume the role: a name, or a pattern of names. */
   readonly projects: string;
-  /** The keys of the bucket that it may read, in an ARN's spelling. */
-  readonly keys: string;
+  /** The key, or pattern of keys (core/key-pattern.ts), that it may read. @default - every key of the bucket */
+  readonly key?: string;
   /** The repositories that it may push to. */
   readonly repositories: Pick<Statement, "Resource" | "Condition">;
   /** The log streams that it may write. */
@@ -53,9 +64,12 @@ function renderTrust({ surroundings, projects }: BuildRoleProps): string {
   });
 }
 
-function renderPermissions({ bucket, tools, keys, repositories, logGroup, logStreams }: BuildRoleProps): Statement[] {
+function renderPermissions(props: BuildRoleProps): Statement[] {
+  const { bucket, tools, key, needs, repositories, logGroup, logStreams } = props;
+  const keys = key === undefined ? "*" : renderPattern(key, { literal: exactly, anything: "*" });
   return [
     { Sid: "ReadDrops", Effect: "Allow", Action: bucket.readActions, Resource: `${bucket.arn}/${keys}` },
+    ...(needs?.permissions(key) ?? []),
     ...tools.permissions,
     {
       Sid: "LogIn",

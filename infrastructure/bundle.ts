@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { buildSync } from "esbuild";
 
 /** A program of functions/, named by its folder. */
-export type FunctionName = "start-build" | "publish-image";
+export type FunctionName = "start-build" | "publish-image" | "fetch-image";
 
 const root = join(__dirname, "..");
 const bundles = new Map<FunctionName, Buffer>();
@@ -29,18 +29,21 @@ const aliases: Record<FunctionName, Record<string, string>> = {
     "node:fs/promises": "./functions/start-build/no-files.ts",
   },
   "publish-image": {},
+  "fetch-image": {},
 };
 
 /** CodeBuild's operations stream no events, and the SDK loads this for those that do; some of S3's do. */
 const externals: Record<FunctionName, string[]> = {
   "start-build": ["@smithy/core/event-streams"],
   "publish-image": [],
+  "fetch-image": [],
 };
 
 /** What stands for a global. */
 const injected: Record<FunctionName, string[]> = {
   "start-build": ["functions/start-build/web-crypto.ts"],
   "publish-image": [],
+  "fetch-image": [],
 };
 
 function build(name: FunctionName): Buffer {

@@ -29,14 +29,15 @@ export class CheckedPipeline extends Construct {
       name: names(config.name).buildLogGroup,
       retentionInDays: config.logs.retentionDays,
     });
+    this.trigger = trigger(this, "trigger", { config, surroundings });
     this.services = this.#createServices(config, {
       surroundings,
       bucket: this.bucket,
       tools,
       logGroup: this.buildLogs,
+      needs: this.trigger.builds,
     });
-    this.trigger = trigger(this, "trigger", { config, surroundings });
-    this.bucket.notify(this.trigger.notification);
+    if (this.trigger.notification) this.bucket.notify(this.trigger.notification);
     for (const service of this.services.values()) this.trigger.addService(service);
   }
 
@@ -62,7 +63,6 @@ export class CheckedPipeline extends Construct {
       ...builds,
       name: name.sharedBuildRole,
       projects: name.buildProject("*"),
-      keys: "*",
       repositories: {
         Resource: builds.surroundings.arn("ecr", "repository/*"),
         Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },

@@ -1,4 +1,5 @@
 import { Token } from "cdktf";
+import type { Surroundings } from "./surroundings";
 
 /**
  * A statement of an IAM policy, in IAM's own spelling.
@@ -29,16 +30,31 @@ export function trustPolicy(principal: string, condition?: Statement["Condition"
 }
 
 /**
- * Refuses every call that does not come over TLS; everyone, hence the two wildcards, as AWS writes it:
+ * On behalf of this bucket of this account: a bucket's ARN names no account, and a deleted bucket's name is free for everyone to take.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+ */
+export function ofBucket(bucket: string, surroundings: Surroundings): Statement["Condition"] {
+  return {
+    ArnEquals: { "aws:SourceArn": surroundings.bucketArn(bucket) },
+    StringEquals: { "aws:SourceAccount": surroundings.account },
+  };
+}
+
+/** What to refuse without TLS: everything, but SNS takes no wildcard in the policy of a topic. */
+const TLS_ONLY = { s3: "s3:*", sqs: "sqs:*", sns: "sns:Publish" } as const;
+
+/**
+ * Refuses every call that does not come over TLS; everyone, hence the wildcards, as AWS writes it:
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-security-best-practices.html
  */
-export function denyWithoutTls(service: "s3" | "sqs", resource: string | readonly string[]): Statement {
+export function denyWithoutTls(service: keyof typeof TLS_ONLY, resource: string | readonly string[]): Statement {
   return {
     Sid: "TlsOnly",
     Effect: "Deny",
     Principal: "*",
-    Action: `${service}:*`,
+    Action: TLS_ONLY[service],
     Resource: resource,
     Condition: { Bool: { "aws:SecureTransport": "false" } },
   };
@@ -53,7 +69,7 @@ export function literal(text: string): string {
 }
 
 /**
- * Text that stands for itself in an ARN of a policy, where `*`, `?` and `$` mean more.
+ * Text that stands for itself in an ARN or a condition of a policy, where `*`, `?` and `$` mean more.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
  */
 export function exactly(text: string): string {

@@ -7,10 +7,19 @@ import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
 import type { BucketConfig } from "../config/schema";
-import { denyWithoutTls, policyDocument } from "./policies";
+import { denyWithoutTls, policyDocument, type Statement } from "./policies";
 
-/** `name` is the bucket's global name, 3 to 63 characters. */
-export type PrivateBucketProps = Pick<BucketConfig, "name" | "uploadsExpireAfterDays" | "versionsExpireAfterDays">;
+export interface PrivateBucketProps extends Pick<
+  BucketConfig,
+  "name" | "uploadsExpireAfterDays" | "versionsExpireAfterDays"
+> {
+  /** The bucket's global name, 3 to 63 characters. */
+  readonly name: string;
+  /** Days until an object is deleted. @default - never */
+  readonly objectsExpireAfterDays?: number;
+  /** What the bucket's policy says beside TLS only. @default - nothing */
+  readonly statements?: (bucketArn: string) => readonly Statement[];
+}
 
 /**
  * A bucket that keeps replaced versions for some days, and that is encrypted, owned by its account whoever writes, reached over TLS
@@ -20,6 +29,7 @@ export class PrivateBucket extends Construct {
   readonly bucket: S3Bucket;
   /** What is uploaded before it has no version id. */
   readonly versioning: S3BucketVersioningA;
+  readonly policy: S3BucketPolicy;
 
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id);
@@ -37,9 +47,12 @@ export class PrivateBucket extends Construct {
       bucket,
       rule: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }],
     });
-    new S3BucketPolicy(this, "policy", {
+    this.policy = new S3BucketPolicy(this, "policy", {
       bucket,
-      policy: policyDocument(denyWithoutTls("s3", [this.bucket.arn, `${this.bucket.arn}/*`])),
+      policy: policyDocument(
+        ...(props.statements?.(this.bucket.arn) ?? []),
+        denyWithoutTls("s3", [this.bucket.arn, `${this.bucket.arn}/*`]),
+      ),
       // S3 refuses to change both at once: "A conflicting conditional operation is currently in progress".
       dependsOn: [publicAccess],
     });
@@ -56,7 +69,11 @@ export class PrivateBucket extends Construct {
   }
 }
 
-function renderLifecycle({ uploadsExpireAfterDays, versionsExpireAfterDays }: PrivateBucketProps) {
+function renderLifecycle({
+  uploadsExpireAfterDays,
+  versionsExpireAfterDays,
+  objectsExpireAfterDays,
+}: PrivateBucketProps) {
   const everything = { status: "Enabled", filter: [{ prefix: "" }] };
   return [
     {
@@ -70,5 +87,8 @@ function renderLifecycle({ uploadsExpireAfterDays, versionsExpireAfterDays }: Pr
       noncurrentVersionExpiration: [{ noncurrentDays: versionsExpireAfterDays }],
       expiration: [{ expiredObjectDeleteMarker: true }],
     },
+    ...(objectsExpireAfterDays === undefined
+      ? []
+      : [{ id: "objects", ...everything, expiration: [{ days: objectsExpireAfterDays }] }]),
   ];
 }

@@ -1,16 +1,23 @@
-import { CodebuildProject, type CodebuildProjectConfig } from "@cdktf/provider-aws/lib/codebuild-project";
+import {
+  CodebuildProject,
+  type CodebuildProjectConfig,
+  type CodebuildProjectSource,
+} from "@cdktf/provider-aws/lib/codebuild-project";
 import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy";
 import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
+import { Annotations } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
 import { BuildRole, type BuildSurroundings } from "./build-role";
-import { exactly, literal } from "./policies";
+import { inlineBuildspec } from "./buildspec";
+import { literal } from "./policies";
+import { PUBLISHERS } from "./publishers";
 import { PIPELINE_TAG } from "./tags";
 import { BUILDSPEC } from "./tools";
 
 export interface ServiceProps extends BuildSurroundings {
-  readonly pipeline: Pick<PipelineConfig, "name" | "repositories">;
+  readonly pipeline: Pick<PipelineConfig, "name" | "publisher" | "repositories">;
   readonly service: ServiceConfig;
   /** The role that all builds share. @default - a role that can do what this service's builds need, and nothing else */
   readonly role?: BuildRole;
@@ -18,12 +25,14 @@ export interface ServiceProps extends BuildSurroundings {
 
 /** The thing whose image is dropped: the project that publishes it and the repository that it is published to. */
 export class Service extends Construct {
+  readonly config: ServiceConfig;
   readonly repository: EcrRepository;
   readonly project: CodebuildProject;
 
   constructor(scope: Construct, id: string, props: ServiceProps) {
     super(scope, id);
     const { pipeline, service } = props;
+    this.config = service;
     this.repository = new EcrRepository(this, "repository", {
       name: service.repository,
       // Moving tags move. Hash tags are kept from moving by the publisher: version 5 of the provider knows all or nothing.
@@ -39,7 +48,16 @@ export class Service extends Construct {
       policy: renderLifecycle(service.movingTags, pipeline.repositories),
     });
     const role = props.role ?? this.#createRole(props);
-    this.project = new CodebuildProject(this, "project", renderProject(props, this.repository, role));
+    this.project = new CodebuildProject(this, "project", {
+      ...renderProject(props, this.repository, role),
+      source: this.#renderSource(props),
+    });
+  }
+
+  #renderSource({ service, pipeline, tools }: ServiceProps): CodebuildProjectSource {
+    const inline = inlineBuildspec(service, pipeline.publisher);
+    for (const warning of inline?.warnings ?? []) Annotations.of(this).addWarning(warning);
+    return { type: "S3", location: tools.location, buildspec: inline === undefined ? BUILDSPEC : literal(inline.json) };
   }
 
   #createRole({ pipeline, service, ...surroundings }: ServiceProps): BuildRole {
@@ -48,27 +66,30 @@ export class Service extends Construct {
       ...surroundings,
       name: name.buildRole(service.name),
       projects: name.buildProject(service.name),
-      keys: exactly(service.key),
+      key: service.key,
       repositories: { Resource: this.repository.arn },
       logStreams: `${service.name}/*`,
     });
   }
 }
 
-function renderProject(props: ServiceProps, repository: EcrRepository, role: BuildRole): CodebuildProjectConfig {
+function renderProject(
+  props: ServiceProps,
+  repository: EcrRepository,
+  role: BuildRole,
+): Omit<CodebuildProjectConfig, "source"> {
   const { pipeline, service, tools, logGroup } = props;
   return {
     name: names(pipeline.name).buildProject(service.name),
     description: `Publishes the drops of ${service.name}, a service of pipeline ${pipeline.name}`,
     serviceRole: role.arn,
-    source: { type: "S3", location: tools.location, buildspec: BUILDSPEC },
     sourceVersion: tools.version,
     artifacts: { type: "NO_ARTIFACTS" },
     environment: {
       type: "LINUX_CONTAINER",
       computeType: service.compute.type,
       image: service.compute.image,
-      privilegedMode: false,
+      privilegedMode: PUBLISHERS[pipeline.publisher].privileged,
       environmentVariable: renderVariables(props, repository),
     },
     // CodeBuild names a stream <streamName>/<build id>.
@@ -80,9 +101,10 @@ function renderProject(props: ServiceProps, repository: EcrRepository, role: Bui
   };
 }
 
-function renderVariables({ service, surroundings }: ServiceProps, repository: EcrRepository) {
+function renderVariables({ service, surroundings, needs }: ServiceProps, repository: EcrRepository) {
   const variables = {
     ...service.environment,
+    ...needs?.variables,
     SERVICE_NAME: service.name,
     IMAGE_REPO_NAME: repository.name,
     ECS_SOURCE: surroundings.registry,

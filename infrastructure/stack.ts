@@ -4,7 +4,6 @@ import { TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import type { PipelineConfig } from "../config/schema";
 import { addBackend } from "./backend";
-import type { BucketNotification } from "./drop-bucket";
 import { CheckedPipeline } from "./pipeline";
 import { PIPELINE_TAG } from "./tags";
 
@@ -46,23 +45,18 @@ export class PipelineStack extends TerraformStack {
   #addOutputs(): void {
     const { bucket, trigger, services, buildLogs } = this.pipeline;
     this.#output("bucket", bucket.name, "The bucket that drops go to");
-    for (const [name, value] of Object.entries(trigger.outputs)) this.#output(name, value);
+    for (const [name, { value, description }] of Object.entries(trigger.outputs))
+      this.#output(name, value, description);
     this.#output("build_log_group", buildLogs.name, "Logs of all builds, a stream per build: <service>/<build id>");
     const repositories = [...services].map(([name, { repository }]) => [name, repository.repositoryUrl]);
     this.#output("repository_urls", Object.fromEntries(repositories), "The repository of each service");
-    if (bucket.ownerMustAdd.length > 0) {
-      const queue = bucket.ownerMustAdd.map(renderForOwner);
+    if (bucket.ownerMustAdd) {
       const description = "What the bucket's owner has to add to its aws_s3_bucket_notification";
-      this.#output("bucket_owner_must_add", { queue }, description);
+      this.#output("bucket_owner_must_add", bucket.ownerMustAdd, description);
     }
   }
 
   #output(name: string, value: unknown, description?: string): void {
     new TerraformOutput(this, name, { value, description });
   }
-}
-
-/** In the spelling of the owner's own Terraform. */
-function renderForOwner({ queueArn, events, filterSuffix }: BucketNotification) {
-  return { queue_arn: queueArn, events, filter_suffix: filterSuffix };
 }

@@ -24,6 +24,8 @@ const FUNCTION_MEMORY = 512;
 export interface StartBuildFunctionProps {
   readonly config: PipelineConfig;
   readonly surroundings: Surroundings;
+  /** What functions/start-build exports: `handler` takes batches of a queue, `handleEvent` takes one event. */
+  readonly handler: "handler" | "handleEvent";
   /** What the function needs to be fed: the way to its events differs by trigger. */
   readonly permissions: readonly Statement[];
 }
@@ -34,28 +36,23 @@ export class StartBuildFunction extends Construct {
   /** What AWS checks when events are led to the function. */
   readonly permissions: IamRolePolicy;
 
-  constructor(scope: Construct, id: string, { config, surroundings, permissions }: StartBuildFunctionProps) {
+  constructor(scope: Construct, id: string, props: StartBuildFunctionProps) {
     super(scope, id);
+    const { config, surroundings, handler, permissions } = props;
     const name = names(config.name);
     const logGroup = new CloudwatchLogGroup(this, "logs", {
       name: name.functionLogGroup,
       retentionInDays: config.logs.retentionDays,
     });
     const role = new IamRole(this, "role", {
-      name: name.functionRole,
+      name: name.startBuildRole,
       assumeRolePolicy: trustPolicy(surroundings.principal("lambda")),
     });
     this.permissions = new IamRolePolicy(this, "policy", {
       name: "start-build",
       role: role.name,
       policy: policyDocument(
-        {
-          Sid: "StartBuilds",
-          Effect: "Allow",
-          Action: "codebuild:StartBuild",
-          // The projects of this pipeline and of no other (config/names.ts), however many: the policy does not grow with them.
-          Resource: surroundings.arn("codebuild", `project/${name.buildProject("*")}`),
-        },
+        mayStartBuilds(config.name, surroundings),
         {
           Sid: "WriteLogs",
           Effect: "Allow",
@@ -73,7 +70,7 @@ export class StartBuildFunction extends Construct {
       role: role.arn,
       runtime: "nodejs22.x",
       architectures: ["x86_64"],
-      handler: "index.handler",
+      handler: `index.${handler}`,
       filename: code.path,
       sourceCodeHash: code.base64Sha256,
       timeout: FUNCTION_TIMEOUT_SECONDS,
@@ -82,6 +79,16 @@ export class StartBuildFunction extends Construct {
       dependsOn: [logGroup],
     });
   }
+}
+
+/** Covers the projects of this pipeline and of no other (config/names.ts), however many: the policy does not grow with them. */
+export function mayStartBuilds(pipeline: string, surroundings: Surroundings): Statement {
+  return {
+    Sid: "StartBuilds",
+    Effect: "Allow",
+    Action: "codebuild:StartBuild",
+    Resource: surroundings.arn("codebuild", `project/${names(pipeline).buildProject("*")}`),
+  };
 }
 
 function renderFiles({ name: pipeline, bucket, services }: PipelineConfig) {

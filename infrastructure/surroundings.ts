@@ -4,8 +4,8 @@ import { DataAwsRegion } from "@cdktf/provider-aws/lib/data-aws-region";
 import { DataAwsServicePrincipal } from "@cdktf/provider-aws/lib/data-aws-service-principal";
 import { Construct } from "constructs";
 
-/** Services that assume roles of the pipeline or write to it, by the names that IAM gives them. */
-export type AwsService = "codebuild" | "lambda" | "s3";
+/** Services that assume roles of the pipeline or send to its parts, by the names that IAM gives them. */
+export type AwsService = "cloudtrail" | "codebuild" | "events" | "lambda" | "s3" | "sns";
 
 /**
  * Account, region and partition that the stack's provider points to. Terraform looks them up when it plans, so that ARNs and hosts

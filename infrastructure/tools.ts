@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { Construct } from "constructs";
 import { names } from "../config/names";
@@ -8,11 +6,13 @@ import { bundleFunction } from "./bundle";
 import { Package } from "./packaging";
 import type { Statement } from "./policies";
 import { PrivateBucket } from "./private-bucket";
+import { PUBLISHERS, readBuildspec } from "./publishers";
 import type { Surroundings } from "./surroundings";
 
 /** Name of the buildspec at the root of the tools zip. */
 export const BUILDSPEC = "buildspec.yml";
 
+/** Whatever the publisher: another key would be another object, and with the old one its versions would go, which queued builds wait for. */
 const KEY = "publish-image.zip";
 
 /**
@@ -42,7 +42,7 @@ export class Tools extends Construct {
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
-    const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles() });
+    const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles(config) });
     const object = new S3Object(this, "object", {
       bucket: bucket.id,
       key: KEY,
@@ -60,11 +60,9 @@ export class Tools extends Construct {
   }
 }
 
-function renderFiles() {
-  return {
-    "publish-image.js": bundleFunction("publish-image"),
-    [BUILDSPEC]: readFileSync(join(__dirname, "..", "buildspecs", "stream.yml")),
-  };
+function renderFiles({ publisher }: PipelineConfig) {
+  const { program, buildspec } = PUBLISHERS[publisher];
+  return { [`${program}.js`]: bundleFunction(program), [BUILDSPEC]: Buffer.from(readBuildspec(buildspec)) };
 }
 
 /** https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html */

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { bundleFunction, type FunctionName } from "../../infrastructure/bundle";
 
 const root = join(__dirname, "../..");
-const names: readonly FunctionName[] = ["start-build", "publish-image"];
+const names: readonly FunctionName[] = ["start-build", "publish-image", "fetch-image"];
 
 /** The bundle of the same sources in another folder, deeper down, as base64. */
 function bundleElsewhere(name: FunctionName): string {
@@ -66,6 +66,6 @@ test("start-build carries no source of credentials or configuration but the envi
   expect(text.length).toBeLessThanOrEqual(220_000);
 });
 
-test("publish-image finds its credentials where CodeBuild leaves them", () => {
-  expect(bundleFunction("publish-image").toString()).toContain("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+test.each(["publish-image", "fetch-image"] as const)("%s finds its credentials where CodeBuild leaves them", (name) => {
+  expect(bundleFunction(name).toString()).toContain("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 });

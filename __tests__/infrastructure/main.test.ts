@@ -41,7 +41,7 @@ function filesOf(directory: string): Map<string, Buffer> {
   return new Map(paths.map((path) => [relative(directory, path), readFileSync(path)]));
 }
 
-const TWO_PIPELINES = `
+const PIPELINES = `
 name: images
 region: us-east-1
 bucket: image-drops
@@ -53,11 +53,27 @@ bucket: image-drops
 packaging: prebuilt
 roles: shared
 services: [api, web]
+---
+name: images-direct
+region: us-gov-west-1
+bucket: direct-drops
+trigger: { cloudtrail: { trail: true } }
+publisher: docker
+packaging: prebuilt
+defaults: { after: ['echo "$GIT_HASH"'] }
+services: [api, { name: web, buildspec: specs/web.yml }]
 `;
+const OWN_BUILDSPEC = "version: 0.2\nphases: { build: { commands: ['HASH=$(cat hashes | head -1)'] } }\n";
 
 test("two folders give the same bytes, which name neither", () => {
-  const [here, there] = [project("here", TWO_PIPELINES), project("there/deeper/down", TWO_PIPELINES)];
-  for (const copy of [here, there]) expect(main(copy)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  const [here, there] = [project("here", PIPELINES), project("there/deeper/down", PIPELINES)];
+  for (const copy of [here, there]) {
+    mkdirSync(join(copy, "specs"));
+    writeFileSync(join(copy, "specs/web.yml"), OWN_BUILDSPEC);
+    const { status, stdout, stderr } = main(copy);
+    expect({ status, stdout }).toStrictEqual({ status: 0, stdout: "" });
+    expect(stderr).toMatch(/^warning: specs\/web\.yml:2:\d+: pipe-hides-failure: .*\n$/);
+  }
   const [first, second] = [filesOf(join(here, "cdktf.out")), filesOf(join(there, "cdktf.out"))];
 
   expect([...first.keys()]).toStrictEqual([
@@ -65,6 +81,8 @@ test("two folders give the same bytes, which name neither", () => {
     "stacks/images-cn/assets/pipeline_tools_publish-image_23201F6F.zip",
     "stacks/images-cn/assets/pipeline_trigger_start-build_code_28A2A8BE.zip",
     "stacks/images-cn/cdk.tf.json",
+    "stacks/images-direct/assets/pipeline_tools_publish-image_23201F6F.zip",
+    "stacks/images-direct/cdk.tf.json",
     "stacks/images/assets/pipeline_tools_publish-image_23201F6F/buildspec.yml",
     "stacks/images/assets/pipeline_tools_publish-image_23201F6F/publish-image.js",
     "stacks/images/assets/pipeline_trigger_start-build_code_28A2A8BE/index.js",
@@ -76,6 +94,7 @@ test("two folders give the same bytes, which name neither", () => {
     expect([path, second.get(path)!.equals(content)]).toStrictEqual([path, true]);
     for (const place of [folder, root]) expect([path, content.includes(place)]).toStrictEqual([path, false]);
   }
+  expect(first.get("manifest.json")!.toString()).toContain("web.yml:2:");
   for (const [path, content] of first) {
     if (path.endsWith(".json")) expect([path, /"(\/[^"/]+)+"/.exec(withoutNames(content))]).toStrictEqual([path, null]);
   }

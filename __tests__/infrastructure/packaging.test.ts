@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { App, TerraformStack } from "cdktf";
 import { unzipSync } from "fflate";
 import { parsePipeline } from "../../config/parse";
-import type { PipelineConfig } from "../../config/schema";
+import type { PipelineConfig, PipelineInput } from "../../config/schema";
 import { bundleFunction } from "../../infrastructure/bundle";
 import { Package, type Files } from "../../infrastructure/packaging";
 import { PipelineStack } from "../../infrastructure/stack";
@@ -84,14 +84,16 @@ describe("archive", () => {
 });
 
 describe("what a pipeline packs", () => {
-  test("start-build travels with the routes of its services, publish-image with its buildspec", () => {
-    const services = [{ name: "api", key: "releases/api.zip" }, "web"];
-    const config = parsePipeline(pipelineInput({ packaging: "prebuilt", services }));
+  function pack(changes: Partial<PipelineInput>) {
     const app = new App({ outdir, stackTraces: false });
-    new PipelineStack(app, config);
+    new PipelineStack(app, parsePipeline(pipelineInput({ packaging: "prebuilt", ...changes })));
     app.synth();
     const folder = join(outdir, "stacks/images");
-    const json = JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8")) as Terraform;
+    return { folder, json: JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8")) as Terraform };
+  }
+
+  test("start-build travels with the routes of its services, publish-image with its buildspec", () => {
+    const { folder, json } = pack({ services: [{ name: "api", key: "releases/api.zip" }, "web"] });
 
     const [lambda] = Object.values(json.resource.aws_lambda_function!);
     const code = readFileSync(join(folder, lambda!.filename!));
@@ -110,7 +112,9 @@ describe("what a pipeline packs", () => {
 
     const [object] = Object.values(json.resource.aws_s3_object!);
     const tools = readFileSync(join(folder, object!.source!));
-    expect(Object.keys(unzipSync(tools))).toStrictEqual(["buildspec.yml", "publish-image.js"]);
+    const stream = unzipSync(tools);
+    expect(Object.keys(stream)).toStrictEqual(["buildspec.yml", "publish-image.js"]);
+    expect(Buffer.from(stream["buildspec.yml"]!).equals(readFileSync(buildspecOf("stream")))).toBe(true);
     expect(object).toMatchObject({
       key: "publish-image.zip",
       etag: createHash("md5").update(tools).digest("hex"),
@@ -118,7 +122,21 @@ describe("what a pipeline packs", () => {
       override_provider: { default_tags: { tags: {} } },
     });
   });
+
+  test("with publisher: docker, fetch-image travels with its buildspec, as a new version of the same object", () => {
+    const { folder, json } = pack({ publisher: "docker" });
+    const [object] = Object.values(json.resource.aws_s3_object!);
+    expect(object!.key).toBe("publish-image.zip");
+    const docker = unzipSync(readFileSync(join(folder, object!.source!)));
+    expect(Object.keys(docker)).toStrictEqual(["buildspec.yml", "fetch-image.js"]);
+    expect(Buffer.from(docker["fetch-image.js"]!).equals(bundleFunction("fetch-image"))).toBe(true);
+    expect(Buffer.from(docker["buildspec.yml"]!).equals(readFileSync(buildspecOf("docker")))).toBe(true);
+  });
 });
+
+function buildspecOf(publisher: PipelineConfig["publisher"]): string {
+  return join(__dirname, "../../buildspecs", `${publisher}.yml`);
+}
 
 interface Terraform {
   readonly resource: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;

@@ -25,6 +25,20 @@ export const ACCOUNTS: readonly Account[] = [
 ];
 const ACCOUNT_ID = "111122223333";
 
+/** Every way from the upload to the build, by what people call it. */
+export const TRIGGERS = {
+  queue: "queue",
+  lambda: "lambda",
+  topic: "topic",
+  "existing topic": { topic: { existing: "image-events", rawDelivery: false } },
+  eventbridge: "eventbridge",
+  "eventbridge, direct": { eventbridge: { direct: true } },
+  cloudtrail: "cloudtrail",
+  "cloudtrail with a trail": { cloudtrail: { trail: true, maxWait: 3, checkInterval: 7 } },
+} as const satisfies Readonly<Record<string, PipelineInput["trigger"]>>;
+
+export const TRIGGER_NAMES = Object.keys(TRIGGERS) as (keyof typeof TRIGGERS)[];
+
 /** A pipeline of one service, `api`, unless said otherwise. */
 export function pipelineInput(changes: Partial<PipelineInput> = {}): PipelineInput {
   return { name: "images", region: "us-east-1", bucket: "image-drops", services: ["api"], ...changes };
@@ -145,6 +159,7 @@ export class Synthesis {
       aws_iam_role: `iam::${ACCOUNT_ID}:role/${name}`,
       aws_lambda_function: `lambda:${region}:${ACCOUNT_ID}:function:${name}`,
       aws_s3_bucket: `s3:::${name}`,
+      aws_sns_topic: `sns:${region}:${ACCOUNT_ID}:${name}`,
       aws_sqs_queue: `sqs:${region}:${ACCOUNT_ID}:${name}`,
     };
     if (attribute === "arn" && type in arns) return `arn:${partition}:${arns[type]!}`;

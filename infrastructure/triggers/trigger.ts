@@ -1,32 +1,49 @@
 import type { Construct, IConstruct } from "constructs";
 import type { PipelineConfig } from "../../config/schema";
+import type { BuildNeeds } from "../build-role";
 import type { BucketNotification } from "../drop-bucket";
 import type { Service } from "../service";
 import type { Surroundings } from "../surroundings";
+import { CloudTrailTrigger } from "./cloudtrail";
+import { EventBridgeTrigger } from "./eventbridge";
+import { DirectEventBridgeTrigger } from "./eventbridge-direct";
+import { LambdaTrigger } from "./lambda";
 import { QueueTrigger } from "./queue";
+import { TopicTrigger } from "./topic";
 
 export interface TriggerProps {
   readonly config: PipelineConfig;
   readonly surroundings: Surroundings;
 }
 
+/** By output name. */
+export type TriggerOutputs = Readonly<Record<string, { readonly value: unknown; readonly description?: string }>>;
+
 /** The way from the finished upload to StartBuild. Its constructor adds what a pipeline needs once. */
 export interface Trigger extends IConstruct {
-  /** What the bucket must report. Set up where the bucket is ours, told to its owner where it is not. */
-  readonly notification: BucketNotification;
-  /** What people who run the pipeline look for: `queue_url` and the like, by output name. */
-  readonly outputs: Readonly<Record<string, string>>;
+  /** What the bucket must report, if anything. Set up where the bucket is ours, told to its owner where it is not. */
+  readonly notification?: BucketNotification;
+  /** What builds need beside what every build needs. */
+  readonly builds?: BuildNeeds;
+  /** What people who run the pipeline look for, `queue_url` and the like, and what other owners have to do. */
+  readonly outputs: TriggerOutputs;
   /** Adds what one service needs beside its project. */
   addService(service: Service): void;
 }
 
-type TriggerKind = new (scope: Construct, id: string, props: TriggerProps) => Trigger;
-
-const KINDS: Readonly<Record<PipelineConfig["trigger"], TriggerKind>> = {
-  queue: QueueTrigger,
-};
-
 /** The configured trigger. */
 export function trigger(scope: Construct, id: string, props: TriggerProps): Trigger {
-  return new KINDS[props.config.trigger](scope, id, props);
+  const config = props.config.trigger;
+  switch (config.kind) {
+    case "queue":
+      return new QueueTrigger(scope, id, props);
+    case "lambda":
+      return new LambdaTrigger(scope, id, props);
+    case "topic":
+      return new TopicTrigger(scope, id, { ...props, topic: config });
+    case "eventbridge":
+      return new (config.direct ? DirectEventBridgeTrigger : EventBridgeTrigger)(scope, id, props);
+    case "cloudtrail":
+      return new CloudTrailTrigger(scope, id, { ...props, cloudtrail: config });
+  }
 }

@@ -1,0 +1,115 @@
+import { CloudwatchEventRule } from "@cdktf/provider-aws/lib/cloudwatch-event-rule";
+import { CloudwatchEventTarget } from "@cdktf/provider-aws/lib/cloudwatch-event-target";
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import type { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
+import { Construct } from "constructs";
+import { names } from "../../config/names";
+import { literal, policyDocument, trustPolicy } from "../policies";
+import type { Service } from "../service";
+import { mayStartBuilds } from "../start-build-function";
+import { deadLetterQueue } from "./dead-letters";
+import { eventPattern, RETRY_POLICY } from "./rules";
+import { maySend } from "./sqs";
+import type { TriggerProps } from "./trigger";
+
+/** The events that start a service's builds, and what they say of the drop. */
+export interface DropEvents {
+  readonly detailType: string;
+  /** What the event's `detail` must match. */
+  readonly detail: object;
+  /**
+   * Where an event holds what the build must know, by the name of its variable. Never anything that the sender chooses:
+   * EventBridge puts it into JSON as it is.
+   */
+  readonly paths: Readonly<Record<string, string>>;
+}
+
+/**
+ * Rules that start builds themselves, without queue and function: one for each service, for its exact key. Its id is that of the function
+ * in other triggers, whose role has the same name: changing the trigger changes the role, and makes no second one while the first is there.
+ */
+export class ServiceRules extends Construct {
+  readonly deadLetters: SqsQueue;
+  readonly #props: TriggerProps;
+  readonly #role: IamRole;
+  readonly #permissions: IamRolePolicy;
+  readonly #services: Construct;
+
+  constructor(scope: Construct, id: string, props: TriggerProps) {
+    super(scope, id);
+    const { config, surroundings } = props;
+    const name = names(config.name);
+    const principal = surroundings.principal("events");
+    const rules = { ArnLike: { "aws:SourceArn": surroundings.arn("events", `rule/${name.serviceRule("*")}`) } };
+    this.#props = props;
+    this.deadLetters = deadLetterQueue(scope, {
+      ...props,
+      senders: [
+        maySend({
+          Sid: "KeepFromRules",
+          principal,
+          queueArn: surroundings.arn("sqs", name.deadLetterQueue),
+          condition: rules,
+        }),
+      ],
+    });
+    // https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
+    this.#role = new IamRole(this, "role", {
+      name: name.startBuildRole,
+      assumeRolePolicy: trustPolicy(principal, {
+        ...rules,
+        StringEquals: { "aws:SourceAccount": surroundings.account },
+      }),
+    });
+    this.#permissions = new IamRolePolicy(this, "policy", {
+      name: "start-build",
+      role: this.#role.name,
+      policy: policyDocument(mayStartBuilds(config.name, surroundings)),
+    });
+    this.#services = new Construct(this, "services");
+  }
+
+  add({ config: service, project }: Service, { detailType, detail, paths }: DropEvents): void {
+    const { config } = this.#props;
+    const name = names(config.name).serviceRule(service.name);
+    const scope = new Construct(this.#services, service.name);
+    const rule = new CloudwatchEventRule(scope, "rule", {
+      name,
+      description: `Starts the builds of ${service.name}, a service of pipeline ${config.name}`,
+      eventPattern: eventPattern(name, { source: ["aws.s3"], "detail-type": [detailType], detail }),
+    });
+    new CloudwatchEventTarget(scope, "target", {
+      rule: rule.name,
+      targetId: "build",
+      arn: project.arn,
+      roleArn: this.#role.arn,
+      inputTransformer: {
+        inputPaths: paths,
+        inputTemplate: renderStartBuild({ DROP_BUCKET: config.bucket.name, DROP_KEY: service.key }, Object.keys(paths)),
+      },
+      retryPolicy: RETRY_POLICY,
+      deadLetterConfig: { arn: this.deadLetters.arn },
+      // What is refused for want of a permission is not tried again.
+      dependsOn: [this.#permissions],
+    });
+  }
+}
+
+/**
+ * What StartBuild is called with, beside the project: constants, and placeholders that EventBridge fills in.
+ * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+ */
+function renderStartBuild(constants: Readonly<Record<string, string>>, placeholders: readonly string[]): string {
+  const values = [
+    ...Object.entries(constants).map(([name, value]) => [name, withoutPlaceholders(JSON.stringify(value))] as const),
+    ...placeholders.map((name) => [name, `"<${name}>"`] as const),
+  ];
+  const variables = values.map(([name, value]) => `{"name":"${name}","value":${value},"type":"PLAINTEXT"}`);
+  return literal(`{"environmentVariablesOverride":[${variables.join(",")}]}`);
+}
+
+/** EventBridge takes whatever stands between < and > for a placeholder, and JSON has another spelling for both. */
+function withoutPlaceholders(json: string): string {
+  return json.replaceAll("<", "\\u003c").replaceAll(">", "\\u003e");
+}

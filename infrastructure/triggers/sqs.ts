@@ -1,0 +1,35 @@
+import type { Statement } from "../policies";
+
+const SECONDS_PER_DAY = 24 * 60 * 60;
+
+/** What all queues have in common. */
+export function renderQueue(name: string, retentionDays: number) {
+  return {
+    name,
+    messageRetentionSeconds: retentionDays * SECONDS_PER_DAY,
+    // SQS's own keys: with KMS's alias/aws/sqs, S3, SNS and EventBridge could not send.
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    sqsManagedSseEnabled: true,
+  };
+}
+
+export interface SenderProps {
+  readonly Sid: string;
+  /** The service, as IAM knows it. */
+  readonly principal: string;
+  readonly queueArn: string;
+  /** On whose behalf the service may send. */
+  readonly condition: Statement["Condition"];
+}
+
+/** Lets a service send to a queue. */
+export function maySend({ Sid, principal, queueArn, condition }: SenderProps): Statement {
+  return {
+    Sid,
+    Effect: "Allow",
+    Principal: { Service: principal },
+    Action: "sqs:SendMessage",
+    Resource: queueArn,
+    Condition: condition,
+  };
+}

@@ -1,0 +1,72 @@
+import { Cloudtrail } from "@cdktf/provider-aws/lib/cloudtrail";
+import { Construct } from "constructs";
+import { names } from "../../config/names";
+import type { Statement } from "../policies";
+import { PrivateBucket } from "../private-bucket";
+import type { Surroundings } from "../surroundings";
+import type { TriggerProps } from "./trigger";
+
+/** Which calls a trail records, in the spelling of Terraform's `field_selector`. */
+export type FieldSelector = Readonly<{ field: string; equals?: string[]; starts_with?: string[] }>;
+
+export interface TrailProps extends TriggerProps {
+  readonly selector: readonly FieldSelector[];
+}
+
+/** A trail that records data events alone, and the bucket of its log files, which live as long as the pipeline's other logs. */
+export class Trail extends Construct {
+  constructor(scope: Construct, id: string, { config, surroundings, selector }: TrailProps) {
+    super(scope, id);
+    const { trail: name, trailBucket } = names(config.name);
+    const logs = new PrivateBucket(this, "logs", {
+      name: trailBucket(surroundings.account, surroundings.region),
+      objectsExpireAfterDays: config.logs.retentionDays,
+      uploadsExpireAfterDays: 1,
+      versionsExpireAfterDays: 1,
+      statements: (bucketArn) => renderAccess(bucketArn, name, surroundings),
+    });
+    new Cloudtrail(this, "trail", {
+      name,
+      s3BucketName: logs.bucket.id,
+      advancedEventSelector: [
+        {
+          name: `Uploads to ${config.bucket.name}`,
+          fieldSelector: selector.map(({ field, equals, starts_with }) => ({
+            field,
+            equalTo: equals,
+            startsWith: starts_with,
+          })),
+        },
+      ],
+      isMultiRegionTrail: false,
+      includeGlobalServiceEvents: false,
+      enableLogFileValidation: true,
+      // CloudTrail checks that it may write when the trail is made.
+      dependsOn: [logs.policy],
+    });
+  }
+}
+
+/** https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html */
+function renderAccess(bucketArn: string, trail: string, surroundings: Surroundings): Statement[] {
+  const Principal = { Service: surroundings.principal("cloudtrail") };
+  const ofTrail = { "aws:SourceArn": surroundings.arn("cloudtrail", `trail/${trail}`) };
+  return [
+    {
+      Sid: "AWSCloudTrailAclCheck20150319",
+      Effect: "Allow",
+      Principal,
+      Action: "s3:GetBucketAcl",
+      Resource: bucketArn,
+      Condition: { StringEquals: ofTrail },
+    },
+    {
+      Sid: "AWSCloudTrailWrite20150319",
+      Effect: "Allow",
+      Principal,
+      Action: "s3:PutObject",
+      Resource: `${bucketArn}/AWSLogs/${surroundings.account}/*`,
+      Condition: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...ofTrail } },
+    },
+  ];
+}
