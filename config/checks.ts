@@ -1,18 +1,22 @@
+import { checkKeys } from "./check-keys";
+import { checkTrigger, countRules, makesTrail, warnTrigger } from "./check-trigger";
 import { bucketName, repositoryName } from "./fields";
-import { findingsOrOutput, type Finding } from "./findings";
+import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
 import type { Draft } from "./resolve";
 import type { BackendConfig, PipelineConfig, ServiceConfig } from "./schema";
+import { isDirect } from "./trigger";
 
 /** What the schema cannot see because it takes several values of the pipeline. */
-export function checkPipeline({ config, places }: Draft): Finding[] {
+export function checkPipeline(draft: Draft): Finding[] {
+  const { config, places } = draft;
   const unique = {
     name: new Map<string, string>(),
     key: new Map<string, string>(),
     repository: new Map<string, string>(),
   };
-  const found = checkNames(config);
+  const found = [...checkNames(config), ...checkTrigger(config), ...checkKeys(draft)];
   if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
     found.push({
       path: ["backend", "s3", "bucket"],
@@ -40,6 +44,7 @@ export function checkPipeline({ config, places }: Draft): Finding[] {
 export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, readonly Finding[]> {
   const owners = new Map<string, PipelineConfig>();
   const creators = new Map<string, PipelineConfig>();
+  const trails = new Map<string, number>();
   for (const { config } of drafts) if (!config.bucket.existing) creators.set(config.bucket.name, config);
   return new Map(
     drafts.map((draft) => {
@@ -60,6 +65,14 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       services.forEach(({ repository }, index) => {
         claim("repository", region, repository, ["services", places[index] ?? index, "repository"]);
       });
+      if (makesTrail(config.trigger)) {
+        const before = trails.get(region) ?? 0;
+        trails.set(region, before + 1);
+        if (before === limits.TRAILS.max) {
+          const rule = `must not be the trail number ${before + 1} of ${region}, AWS allows ${limits.TRAILS.max}: let one trail record several buckets`;
+          found.push({ path: ["trigger", "cloudtrail", "trail"], rule });
+        }
+      }
       const creator = backend.kind === "s3" ? creators.get(backend.bucket) : undefined;
       if (creator && creator !== config && backend.kind === "s3") {
         const rule = `must not be the bucket that pipeline ${creator.name} creates`;
@@ -71,13 +84,9 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
 }
 
 /** What only the account can tell, but what will probably not go as expected. */
-export function warnPipeline({ name, bucket, backend, packaging }: PipelineConfig): Finding[] {
-  const found: Finding[] = [];
-  if (bucket.existing) {
-    const rule = `is taken as it is: its owner must have it send s3:ObjectCreated:* events to the queue ${names(name).queue}`;
-    found.push({ path: ["bucket", "existing"], rule });
-  }
-  if (backend.kind === "cloud" && packaging === "archive") {
+export function warnPipeline(config: PipelineConfig): Finding[] {
+  const found = warnTrigger(config);
+  if (config.backend.kind === "cloud" && config.packaging === "archive") {
     const rule =
       "archive has Terraform zip the programs when it plans, and HCP Terraform may apply on another machine: use prebuilt";
     found.push({ path: ["packaging"], rule });
@@ -95,12 +104,17 @@ export function warnQuotas(pipelines: readonly PipelineConfig[]): string[] {
     );
   }
   for (const region of new Set(pipelines.map((pipeline) => pipeline.region))) {
-    const projects = sum(
-      pipelines.filter((pipeline) => pipeline.region === region).map(({ services }) => services.length),
-    );
+    const there = pipelines.filter((pipeline) => pipeline.region === region);
+    const projects = sum(there.map(({ services }) => services.length));
     if (projects > limits.QUOTAS.buildProjects) {
       warnings.push(
         `${projects} build projects in ${region} pass CodeBuild's default quota of ${limits.QUOTAS.buildProjects}: have it raised`,
+      );
+    }
+    const rules = sum(there.map(countRules));
+    if (rules > limits.QUOTAS.rules) {
+      warnings.push(
+        `${rules} rules in ${region} pass EventBridge's default quota of ${limits.QUOTAS.rules} a bus: have it raised, or take a trigger with a function`,
       );
     }
   }
@@ -142,7 +156,12 @@ function checkServiceNames({ name }: ServiceConfig, pipeline: PipelineConfig): F
     max: limits.BUILD_PROJECT_NAME_LENGTH.max,
   };
   const role = { what: "role", name: derived.buildRole(name), max: limits.ROLE_NAME_LENGTH.max };
-  const tooLong = checkLength(name, pipeline.roles === "own" ? [project, role] : [project]);
+  const rule = { what: "rule", name: derived.serviceRule(name), max: limits.RULE_NAME_LENGTH.max };
+  const tooLong = checkLength(name, [
+    project,
+    ...(pipeline.roles === "own" ? [role] : []),
+    ...(isDirect(pipeline.trigger) ? [rule] : []),
+  ]);
   return tooLong ? [{ ...tooLong, path: ["name"] }] : [];
 }
 
@@ -186,11 +205,6 @@ function stateOf(backend: BackendConfig): string {
 /** Bucket names are global within a partition. */
 function partition(region: string): string {
   return /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/.exec(region)?.[1] ?? "aws";
-}
-
-function brokenRule(schema: typeof bucketName, value: string): string | undefined {
-  const result = findingsOrOutput(schema, value);
-  return "findings" in result ? result.findings[0]?.rule : undefined;
 }
 
 function sum(counts: readonly number[]): number {

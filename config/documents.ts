@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { types } from "node:util";
 import { isScalar, LineCounter, parseAllDocuments, visit, type Document, type YAMLError } from "yaml";
 import { ConfigError } from "./errors";
+import { messageOf, readText } from "./files";
 
 /** Something wrong with the YAML itself. */
 interface YamlFault {
@@ -28,7 +27,7 @@ interface YamlFile {
  */
 export function readDocuments(file: string): YamlFile {
   const lines = new LineCounter();
-  const stream = parseAllDocuments(readText(file), {
+  const stream = parseAllDocuments(readWhole(file), {
     lineCounter: lines,
     merge: true,
     prettyErrors: false,
@@ -62,19 +61,13 @@ const REMEDY = "a pipeline needs at least a name, a region, a bucket and service
 /** Uses of one anchor, multiplied by the aliases behind it: every service may take one, and nesting them cannot exhaust the memory. */
 const MOST_ALIASES = 100_000;
 
-function readText(file: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
-  } catch (error) {
-    const code = types.isNativeError(error) && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") throw refuse(file, `does not exist: create it, ${REMEDY}`, error);
-    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") throw refuse(file, "must be UTF-8 text", error);
-    throw refuse(file, `cannot be read: ${messageOf(error)}`, error);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return types.isNativeError(error) ? error.message : String(error);
+function readWhole(file: string): string {
+  const result = readText(file);
+  if (result.text !== undefined) return result.text;
+  const { reason, cause } = result;
+  if (reason === "missing") throw refuse(file, `does not exist: create it, ${REMEDY}`, cause);
+  if (reason === "encoding") throw refuse(file, "must be UTF-8 text", cause);
+  throw refuse(file, `cannot be read: ${messageOf(cause)}`, cause);
 }
 
 function refuse(file: string, message: string, cause?: unknown): ConfigError {

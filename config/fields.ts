@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { ANYTHING } from "../core/key-pattern";
+import { didYouMean } from "../core/spelling";
 import * as limits from "./limits";
 
 /** Values that AWS restricts, each with the rule as its message; the value that broke it is added where problems are listed. */
@@ -65,10 +67,33 @@ const objectKey = z
   .refine((key) => Buffer.byteLength(key) <= limits.OBJECT_KEY_BYTES.max, KEY_RULE)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not hold control characters or lone surrogates");
 
-/** Braces are kept free, so that patterns of keys can come without changing what an exact key means. */
+/** What stands for the service's name in a key; resolved when the configuration is read. */
+export const SERVICE = "{service}";
+
+const PLACEHOLDERS = [SERVICE, ANYTHING];
+
+/** An exact key, or a pattern of keys (core/key-pattern.ts). */
 export const dropKey = objectKey
-  .regex(/^[^{}]*$/, "must be an exact key, without { and }")
+  .regex(/^([^{}]|\{service\}|\{anything\})*$/, { error: ({ input }) => bracesRule(String(input)) })
+  .regex(/^(?!.*\{anything\}\{anything\})/, `must not hold ${ANYTHING} twice in a row`)
+  .regex(
+    new RegExp(`^(?!(.*\\{anything\\}){${limits.KEY_PATTERN_PARTS.max + 1}})`),
+    `must hold ${ANYTHING} at most ${limits.KEY_PATTERN_PARTS.max} times`,
+  )
   .regex(/\.zip$/, "must end in .zip");
+
+function bracesRule(key: string): string {
+  const strange = key.match(/\{[^{}]*\}/g)?.find((each) => !PLACEHOLDERS.includes(each));
+  const meant = strange === undefined ? undefined : didYouMean(strange, PLACEHOLDERS);
+  const rule = `must hold { and } only as ${PLACEHOLDERS.join(" and ")}`;
+  return meant === undefined ? rule : `${rule} (did you mean ${meant}?)`;
+}
+
+/** A key for every service: without its name, all would own the same. */
+export const sharedKey = dropKey.regex(
+  /\{service\}/,
+  `must hold ${SERVICE}, so that each service has a key of its own`,
+);
 
 export const stateKey = objectKey.regex(/^(?!\/).*[^/]$/, "must not begin or end with a slash");
 
@@ -139,7 +164,31 @@ const RESERVED_VARIABLES = [
   "TAG_PATTERN",
   "MOVING_TAGS",
   "GIT_HASH",
+  "MAX_WAIT_TIME",
+  "CHECK_INTERVAL",
+  "BUILD_START_TIME",
 ] as const;
+
+/** One entry of a buildspec's list of commands. */
+export const command = z
+  .string({
+    error: ({ input }) =>
+      typeof input === "object" && input !== null
+        ? "must be a command in one string: quote one that holds a colon and a space"
+        : undefined,
+  })
+  .regex(/\S/, "must not be empty");
+
+export const filePath = z
+  .string()
+  .min(1, "must not be empty")
+  .regex(/^[^\0]*$/, "must not hold a null character");
+
+/** S3 sends to no FIFO topic. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html */
+export const topicName = text(limits.TOPIC_NAME_LENGTH)
+  .regex(/^(?!arn:)/, "must be the name of a topic, without the rest of its ARN")
+  .regex(/^(?!.*\.fifo$)/, "must not be a FIFO topic, which S3 does not send to")
+  .regex(/^[A-Za-z0-9_-]*$/, "must be letters, digits, hyphens and underscores");
 
 /** https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html */
 export const variableName = z

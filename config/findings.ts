@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { didYouMean } from "../core/spelling";
+import type { Problem } from "./errors";
 
 /** A broken rule, before it is known where in which file it stands. */
 export interface Finding {
@@ -10,6 +11,8 @@ export interface Finding {
   readonly value?: unknown;
   /** A string was wanted, so that quotes may be what is missing. */
   readonly wantsString?: boolean;
+  /** `api.yml:3:9`, where the rule is broken by another file, which stands at the path. */
+  readonly position?: string;
 }
 
 /** What the schema has against the input: one finding for each place, or the output. */
@@ -24,8 +27,14 @@ export function findingsOrOutput<Schema extends z.ZodType>(
   return { findings: findings.filter((finding) => first.get(formatPath(finding.path)) === finding) };
 }
 
+/** The first rule of a schema that a value breaks. */
+export function brokenRule(schema: z.ZodType, value: unknown): string | undefined {
+  const result = findingsOrOutput(schema, value);
+  return "findings" in result ? result.findings[0]?.rule : undefined;
+}
+
 /** `services[2].environment["A-B"]` */
-export function formatPath(path: readonly PropertyKey[]): string {
+function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, segment) => {
     if (typeof segment === "number") return `${text}[${segment}]`;
     const key = String(segment);
@@ -34,8 +43,15 @@ export function formatPath(path: readonly PropertyKey[]): string {
   }, "");
 }
 
+/** As it is shown; its place in the file is still to be added, unless it stands in another one. */
+export function toProblem(finding: Finding, source?: string): Problem {
+  const { path, position } = finding;
+  const message = formatMessage(finding, source);
+  return position === undefined ? { path: formatPath(path), message } : { position, path: "", message };
+}
+
 /** The rule and the value; `source` is how YAML spells the value, where it comes from a file. */
-export function formatMessage({ rule, value, wantsString }: Finding, source?: string): string {
+function formatMessage({ rule, value, wantsString }: Finding, source?: string): string {
   if (value === undefined) return rule;
   if (wantsString && source && (typeof value === "number" || typeof value === "boolean")) {
     const text = String(value);
@@ -62,6 +78,15 @@ function show(value: unknown): string {
     default:
       return `a ${typeof value}`;
   }
+}
+
+/** A misspelt key is already reported; that the right one is missing follows from it. */
+export function hasUnknownKey({
+  issues,
+}: {
+  readonly issues: readonly { readonly code?: string | undefined }[];
+}): boolean {
+  return issues.some(({ code }) => code === "unrecognized_keys");
 }
 
 const REQUIRED = "is required";
@@ -95,7 +120,8 @@ function unknownKey(key: string, known: readonly string[]): string {
     : `is not a known key, did you mean ${meant}?`;
 }
 
-function oneOf(values: readonly string[], input: unknown): string {
+/** The choices, and the one that was probably meant. */
+export function oneOf(values: readonly string[], input: unknown): string {
   const meant = typeof input === "string" ? didYouMean(input, values) : undefined;
   const rule = values.length === 1 ? `must be ${values.join()}` : `must be one of ${values.join(", ")}`;
   return meant === undefined || values.length === 1 ? rule : `${rule} (did you mean ${meant}?)`;
@@ -112,11 +138,18 @@ function toFindings(issue: z.core.$ZodIssue, parents: readonly PropertyKey[] = [
   }
   if (issue.code === "invalid_union") {
     if (issue.input === undefined) return [{ path, rule: REQUIRED }];
-    const entered = issue.errors.find(
-      (branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0),
-    );
+    const entered = issue.errors.find((branch) => !branch.some(isOfAnotherKind));
     if (entered) return entered.flatMap((inner) => toFindings(inner, path));
   }
-  const wantsString = issue.code === "invalid_union" || (issue.code === "invalid_type" && issue.expected === "string");
+  const wantsString = issue.code === "invalid_union" ? issue.errors.flat().some(isNoString) : isNoString(issue);
   return [{ path, rule: issue.message, value: issue.input, wantsString }];
+}
+
+/** The value itself is not what this branch of a union takes, so that the branch has nothing to say about it. */
+function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return (code === "invalid_type" || code === "invalid_value") && path.length === 0;
+}
+
+function isNoString(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "invalid_type" && issue.expected === "string";
 }

@@ -3,6 +3,15 @@
 /** Minutes a build may run. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
 export const BUILD_TIMEOUT_MINUTES = { min: 5, max: 2160 } as const;
 
+/** Minutes that a build must have left after its longest wait for an upload, to publish what it waited for. */
+export const BUILD_AFTER_WAIT_MINUTES = 5;
+
+/** Minutes that a build may wait for an upload to finish. */
+export const MAX_WAIT_MINUTES = { min: 1, max: BUILD_TIMEOUT_MINUTES.max - BUILD_AFTER_WAIT_MINUTES } as const;
+
+/** Seconds between two looks of a waiting build at the upload. */
+export const CHECK_INTERVAL_SECONDS = { min: 1, max: 300 } as const;
+
 /** Minutes a build may wait in the queue. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html */
 export const QUEUED_TIMEOUT_MINUTES = { min: 5, max: 480 } as const;
 
@@ -18,11 +27,20 @@ export const FUNCTION_NAME_LENGTH = { min: 1, max: 64 } as const;
 /** Characters of a queue's name. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
 export const QUEUE_NAME_LENGTH = { min: 1, max: 80 } as const;
 
+/** Characters of a topic's name. https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html */
+export const TOPIC_NAME_LENGTH = { min: 1, max: 256 } as const;
+
+/** Characters of an EventBridge rule's name. https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html */
+export const RULE_NAME_LENGTH = { min: 1, max: 64 } as const;
+
 /** Characters of a bucket's name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export const BUCKET_NAME_LENGTH = { min: 3, max: 63 } as const;
 
 /** Bytes of an object key in UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 export const OBJECT_KEY_BYTES = { min: 1, max: 1024 } as const;
+
+/** Parts of a key that can be anything. AWS sets no limit; more than a few are a mistake, and cost time for each drop. */
+export const KEY_PATTERN_PARTS = { max: 4 } as const;
 
 /** Characters of a repository's name. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
 export const REPOSITORY_NAME_LENGTH = { min: 2, max: 256 } as const;
@@ -68,12 +86,17 @@ export const DEAD_LETTER_RETENTION_DAYS = 14;
  */
 export const VERSIONS_EXPIRE_AFTER_DAYS = { min: QUEUE_RETENTION_DAYS + DEAD_LETTER_RETENTION_DAYS + 1 } as const;
 
+/** Trails of an account and region, which AWS never raises. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html */
+export const TRAILS = { max: 5 } as const;
+
 /** Default quotas that a large file can pass. They can be raised, so passing them is a warning. */
 export const QUOTAS = {
   /** Roles in an account. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
   roles: 1000,
   /** Build projects in an account and region. https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
   buildProjects: 5000,
+  /** Rules of an event bus. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
+  rules: 300,
 } as const;
 
 /** The largest whole number that the S3 and ECR lifecycle APIs take (a 32-bit integer). https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html */

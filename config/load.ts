@@ -1,8 +1,9 @@
+import { dirname } from "node:path";
 import { isMap, isSeq, type Document } from "yaml";
-import { checkTogether, warnPipeline, warnQuotas } from "./checks";
+import { checkTogether, warnQuotas } from "./checks";
 import { readDocuments, readValues } from "./documents";
 import { ConfigError, formatProblem, type Problem } from "./errors";
-import { formatMessage, formatPath, type Finding } from "./findings";
+import { toProblem, type Finding } from "./findings";
 import { inspect, sortServices } from "./parse";
 import { locate } from "./positions";
 import type { Draft } from "./resolve";
@@ -22,7 +23,7 @@ export interface LoadedPipelines {
  */
 export function loadPipelines(file: string): LoadedPipelines {
   const { documents, lines } = readDocuments(file);
-  const inspected = documents.map((document) => ({ document, ...inspectDocument(document) }));
+  const inspected = documents.map((document) => ({ document, ...inspectDocument(document, dirname(file)) }));
   const drafts = inspected.flatMap(({ document, draft }) => (draft ? [{ document, draft }] : []));
   const together = checkTogether(drafts.map(({ draft }) => draft));
   const shared = drafts.flatMap(({ document, draft }) =>
@@ -32,21 +33,18 @@ export function loadPipelines(file: string): LoadedPipelines {
   const toProblems = (located: readonly LocatedProblem[]): Problem[] =>
     located
       .toSorted((a, b) => a.offset - b.offset)
-      .map(({ offset, path, message }) => {
+      .map(({ offset, ...problem }) => {
         const { line, col } = lines.linePos(offset);
-        return { position: `${file}:${line}:${col}`, path, message };
+        return { position: `${file}:${line}:${col}`, ...problem };
       });
   const problems = [...inspected.flatMap(({ located }) => located), ...shared];
   if (problems.length > 0) throw new ConfigError(toProblems(problems));
 
   const pipelines = drafts.map(({ draft }) => sortServices(draft.config));
-  const warnings = drafts.flatMap(({ document, draft }) =>
-    warnPipeline(draft.config).map((finding) => locateFinding(finding, document)),
-  );
   return {
     pipelines,
     warnings: [
-      ...toProblems(warnings).map(formatProblem),
+      ...toProblems(inspected.flatMap(({ warnings }) => warnings)).map(formatProblem),
       ...warnQuotas(pipelines).map((warning) => `${file}: ${warning}`),
     ],
   };
@@ -57,15 +55,23 @@ interface LocatedProblem extends Problem {
   readonly offset: number;
 }
 
-function inspectDocument(document: Document): { readonly draft?: Draft; readonly located: readonly LocatedProblem[] } {
+interface InspectedDocument {
+  readonly draft?: Draft;
+  readonly located: readonly LocatedProblem[];
+  readonly warnings: readonly LocatedProblem[];
+}
+
+function inspectDocument(document: Document, folder: string): InspectedDocument {
   const { faults, values } = readValues(document);
   const located = faults.map(({ offset, message }) => ({ offset, path: "", message }));
-  if (!values) return { located };
+  if (!values) return { located, warnings: [] };
   const wrapper = wrapperOf(document);
-  const { draft, findings } = wrapper ? { findings: [wrapper] } : inspect(values.root);
+  const { draft, findings, warnings } = wrapper ? { findings: [wrapper], warnings: [] } : inspect(values.root, folder);
+  const locateAll = (found: readonly Finding[]) => found.map((finding) => locateFinding(finding, document));
   return {
     ...(draft && { draft }),
-    located: [...located, ...findings.map((finding) => locateFinding(finding, document))],
+    located: [...located, ...locateAll(findings)],
+    warnings: locateAll(warnings),
   };
 }
 
@@ -79,5 +85,5 @@ function wrapperOf({ contents }: Document): Finding | undefined {
 
 function locateFinding(finding: Finding, document: Document): LocatedProblem {
   const { offset, source } = locate(document, finding.path);
-  return { offset, path: formatPath(finding.path), message: formatMessage(finding, source) };
+  return { offset, ...toProblem(finding, source) };
 }

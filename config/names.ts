@@ -9,9 +9,20 @@ interface Names {
   readonly function: string;
   readonly functionRole: string;
   readonly functionLogGroup: string;
+  /** The role that starts builds: the function's, or the one that the rules of a direct trigger take. */
+  readonly startBuildRole: string;
   /** The queue that S3 reports finished uploads to. */
   readonly queue: string;
   readonly deadLetterQueue: string;
+  /** The topic that S3 reports finished uploads to. */
+  readonly topic: string;
+  /** The EventBridge rule that leads to the queue. */
+  readonly rule: string;
+  /** The EventBridge rule that starts the builds of one service without a function. */
+  readonly serviceRule: (service: string) => string;
+  readonly trail: string;
+  /** Where the trail writes; the account and the region may be Terraform tokens. */
+  readonly trailBucket: (accountId: string, region: string) => string;
   /** One log group for all builds of the pipeline. */
   readonly buildLogGroup: string;
   /** The one role of all builds with `roles: shared`. */
@@ -28,9 +39,15 @@ export function names(pipeline: string): Names {
   return {
     function: startBuild,
     functionRole: startBuild,
+    startBuildRole: startBuild,
     functionLogGroup: `/aws/lambda/${startBuild}`,
     queue: `${pipeline}_drops`,
     deadLetterQueue: `${pipeline}_dead-letters`,
+    topic: `${pipeline}_drops`,
+    rule: `${pipeline}_drops`,
+    serviceRule: (service) => `${pipeline}_${service}`,
+    trail: `${pipeline}_drops`,
+    trailBucket: (accountId, region) => `${pipeline}-trail-${accountId}-${region}`,
     buildLogGroup: `/aws/codebuild/${pipeline}_builds`,
     sharedBuildRole: `${pipeline}_build`,
     buildProject: (service) => `${pipeline}_${service}`,

@@ -1,23 +1,32 @@
+import { isAbsolute, join } from "node:path";
 import type { z } from "zod";
+import { SERVICE } from "./fields";
 import type { BackendConfig, BucketConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
+import { resolveTrigger } from "./trigger";
 
-type Parsed = z.output<typeof pipelineSchema>;
+/** A pipeline that the schema accepts, as it was written. */
+export type Parsed = z.output<typeof pipelineSchema>;
 
 /** A pipeline whose services stand as they were written, so that what is found wrong can be located. */
 export interface Draft {
   readonly config: PipelineConfig;
+  /** The same services in the same order, with what comes from defaults still there. */
+  readonly written: Parsed;
   /** For each service its place in the input. */
   readonly places: readonly number[];
 }
 
-/** Fills in the defaults that depend on other values. */
-export function resolve(parsed: Parsed): PipelineConfig {
+/**
+ * Fills in the defaults that depend on other values.
+ * @param folder where paths of files begin; empty for the current one.
+ */
+export function resolve(parsed: Parsed, folder: string): PipelineConfig {
   const { scanOnPush, untaggedExpireAfterDays, keep } = parsed.repositories;
   return {
     name: parsed.name,
     region: parsed.region,
     bucket: resolveBucket(parsed.bucket),
-    trigger: parsed.trigger,
+    trigger: resolveTrigger(parsed.trigger),
     publisher: parsed.publisher,
     packaging: parsed.packaging ?? (parsed.backend.cloud ? "prebuilt" : "archive"),
     roles: parsed.roles,
@@ -25,7 +34,7 @@ export function resolve(parsed: Parsed): PipelineConfig {
     repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }) },
     logs: parsed.logs,
     tags: parsed.tags,
-    services: parsed.services.map((service) => resolveService(service, parsed)),
+    services: parsed.services.map((service) => resolveService(service, parsed, folder)),
   };
 }
 
@@ -53,13 +62,17 @@ function resolveBackend({ name, region, backend: { s3, cloud, local } }: Parsed)
   return { kind: "local", path: local?.path ?? `terraform.${name}.tfstate` };
 }
 
-function resolveService(written: Parsed["services"][number], { defaults, repositories }: Parsed): ServiceConfig {
+function resolveService(
+  written: Parsed["services"][number],
+  { defaults, repositories }: Parsed,
+  folder: string,
+): ServiceConfig {
   const service = typeof written === "string" ? { name: written } : written;
   const { name } = service;
   const sourceAccount = service.sourceAccount ?? defaults.sourceAccount;
   return {
     name,
-    key: service.key ?? `${name}.zip`,
+    key: (service.key ?? defaults.key ?? `${SERVICE}.zip`).replaceAll(SERVICE, name),
     archive: service.archive ?? `image/${name}`,
     repository: service.repository ?? `${repositories.prefix}${name}`,
     ...(sourceAccount !== undefined && { sourceAccount }),
@@ -72,5 +85,21 @@ function resolveService(written: Parsed["services"][number], { defaults, reposit
     buildTimeout: service.buildTimeout ?? defaults.buildTimeout,
     queuedTimeout: service.queuedTimeout ?? defaults.queuedTimeout,
     environment: { ...defaults.environment, ...service.environment },
+    ...resolveCommands(service, defaults, folder),
   };
+}
+
+type Commands = Pick<Parsed["defaults"], "before" | "after" | "buildspec">;
+
+/** A file and commands exclude each other, so a service that gives the one drops the other of defaults. */
+function resolveCommands(own: Commands, defaults: Commands, folder: string) {
+  const hasCommands = own.before !== undefined || own.after !== undefined;
+  const buildspec = own.buildspec ?? (hasCommands ? undefined : defaults.buildspec);
+  if (buildspec !== undefined) return { before: [], after: [], buildspec: pathOf(buildspec, folder) };
+  return { before: own.before ?? defaults.before ?? [], after: own.after ?? defaults.after ?? [] };
+}
+
+/** The path of a file as fs takes it. */
+export function pathOf(written: string, folder: string): string {
+  return isAbsolute(written) ? written : join(folder, written);
 }

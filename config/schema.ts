@@ -1,6 +1,8 @@
 import { z } from "zod";
 import * as field from "./fields";
+import { hasUnknownKey } from "./findings";
 import * as limits from "./limits";
+import { triggerSchema, type TriggerConfig } from "./trigger";
 
 const sourceAccount = field.sourceAccount.meta({
   description:
@@ -30,16 +32,51 @@ const buildTimeout = field.count("minutes", limits.BUILD_TIMEOUT_MINUTES).meta({
 const queuedTimeout = field.count("minutes", limits.QUEUED_TIMEOUT_MINUTES).meta({
   description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}.`,
 });
+const commands = z.array(field.command);
+const before = commands.meta({
+  description:
+    "Shell commands that run in the build before the publisher, in its shell; where one fails, nothing is published.",
+});
+const after = commands.meta({
+  description: "Shell commands that run in the build after the publisher, in its shell; not where publishing failed.",
+});
+const buildspec = field.filePath.meta({
+  description:
+    "Buildspec that the builds run instead of the publisher's, relative to this file; not beside before or after.",
+});
 const environment = z.record(field.variableName, z.string()).meta({
   description: "Further environment variables of the build, as strings; visible to everyone who may read the project.",
 });
 const computeType = z.enum(limits.COMPUTE_TYPES).meta({ description: "Size of the build machine." });
 const buildImage = field.buildImage.meta({
-  description: "Container image that the build runs in: x86_64 Linux with Node.js 22.",
+  description:
+    "Container image that the build runs in: x86_64 Linux with Node.js 22, with publisher docker also docker and the AWS CLI.",
 });
+
+/** The same rule as {@link refuseBuildspecBesideCommands}, for the JSON Schema. */
+const BUILDSPEC_BESIDE_COMMANDS = {
+  required: ["buildspec"],
+  anyOf: [{ required: ["before"] }, { required: ["after"] }],
+};
+
+/** A service's builds run ours with commands around it, or one of its own. */
+function refuseBuildspecBesideCommands(
+  context: z.core.ParsePayload<{ before?: unknown; after?: unknown; buildspec?: string | undefined }>,
+): void {
+  const { before, after, buildspec } = context.value;
+  if (buildspec === undefined || (before === undefined && after === undefined)) return;
+  const message = "must not stand beside before or after: put those commands into the file";
+  context.issues.push({ code: "custom", path: ["buildspec"], message, input: buildspec });
+}
 
 const defaults = z
   .strictObject({
+    key: field.sharedKey
+      .meta({
+        description:
+          "Object key that the sender uploads to; must hold {service}, which stands for the service's name. Default: {service}.zip",
+      })
+      .optional(),
     sourceAccount: sourceAccount.optional(),
     tag: tag.default("^[0-9a-f]{7,40}$"),
     movingTags: movingTags.default(["staging"]),
@@ -53,8 +90,12 @@ const defaults = z
     buildTimeout: buildTimeout.default(30),
     queuedTimeout: queuedTimeout.default(480),
     environment: environment.default({}),
+    before: before.optional(),
+    after: after.optional(),
+    buildspec: buildspec.optional(),
   })
-  .meta({ description: "What every service gets unless it says otherwise." });
+  .check(refuseBuildspecBesideCommands)
+  .meta({ not: BUILDSPEC_BESIDE_COMMANDS, description: "What every service gets unless it says otherwise." });
 
 const service = z
   .strictObject({
@@ -63,7 +104,9 @@ const service = z
         "The service's name: lower-case letters and digits joined by single hyphens or underscores. The build project is <pipeline>_<name>.",
     }),
     key: field.dropKey
-      .meta({ description: "Object key that the sender uploads to, at most 1024 bytes. Default: <name>.zip" })
+      .meta({
+        description: `Object key that the sender uploads to, at most ${limits.OBJECT_KEY_BYTES.max} bytes. {service} stands for the service's name, {anything} for one or more characters. Default: <name>.zip`,
+      })
       .optional(),
     archive: field.archivePath
       .meta({ description: "Where the docker archive lies inside the zip. Default: image/<name>" })
@@ -88,13 +131,12 @@ const service = z
         description: "Further environment variables of the build, added to those of defaults; the same name replaces.",
       })
       .optional(),
+    before: before.optional(),
+    after: after.optional(),
+    buildspec: buildspec.optional(),
   })
-  .meta({ description: "A service; what it leaves out comes from defaults." });
-
-/** A misspelt key is already reported; that the right one is missing follows from it. */
-function hasUnknownKey({ issues }: { readonly issues: readonly { readonly code?: string | undefined }[] }): boolean {
-  return issues.some(({ code }) => code === "unrecognized_keys");
-}
+  .check(refuseBuildspecBesideCommands)
+  .meta({ not: BUILDSPEC_BESIDE_COMMANDS, description: "A service; what it leaves out comes from defaults." });
 
 const bucket = z
   .strictObject({
@@ -209,14 +251,12 @@ export const pipelineSchema = z
     bucket: z
       .union([field.bucketName, bucket], { error: "must be a bucket's name or a mapping" })
       .meta({ description: "Bucket that the drops go to. A name alone is a bucket to create." }),
-    trigger: z
-      .enum(["queue"])
-      .meta({ description: "The way from the finished upload to the build. queue: S3, SQS, Lambda." })
-      .default("queue"),
+    trigger: triggerSchema,
     publisher: z
-      .enum(["stream"])
+      .enum(["stream", "docker"])
       .meta({
-        description: "The way from the archive to the registry. stream: blob by blob, without docker or privilege.",
+        description:
+          "The way from the archive to the registry. stream: blob by blob, without docker or privilege. docker: docker load and docker push, in builds with privileged mode.",
       })
       .default("stream"),
     packaging: z
@@ -306,8 +346,8 @@ export interface PipelineConfig {
   readonly name: string;
   readonly region: string;
   readonly bucket: BucketConfig;
-  readonly trigger: "queue";
-  readonly publisher: "stream";
+  readonly trigger: TriggerConfig;
+  readonly publisher: "stream" | "docker";
   readonly packaging: "archive" | "prebuilt";
   readonly roles: "own" | "shared";
   readonly backend: BackendConfig;
@@ -348,7 +388,7 @@ export interface RepositoriesConfig {
 
 export interface ServiceConfig {
   readonly name: string;
-  /** The object key that is dropped. */
+  /** The object key that is dropped; may hold `{anything}` (core/key-pattern.ts) unless the trigger is direct. */
   readonly key: string;
   /** The docker archive's path inside the zip. */
   readonly archive: string;
@@ -365,4 +405,10 @@ export interface ServiceConfig {
   /** Minutes. */
   readonly queuedTimeout: number;
   readonly environment: Readonly<Record<string, string>>;
+  /** Commands that run before the publisher. */
+  readonly before: readonly string[];
+  /** Commands that run after the publisher; not where publishing failed. */
+  readonly after: readonly string[];
+  /** Path of the file that the builds run instead of the publisher's buildspec; it exists, and the linter finds no error in it. */
+  readonly buildspec?: string;
 }

@@ -55,6 +55,78 @@ describe("within a pipeline", () => {
     expect(problemsOf(pipeline({ services }))).toEqual(problems);
   });
 
+  test.each<[string, unknown[], string[]]>([
+    [
+      "a pattern for each service",
+      [
+        { name: "api", key: "{service}/{anything}.zip" },
+        { name: "api-v2", key: "{service}/{anything}.zip" },
+        { name: "web", key: "{service}/{anything}/latest.zip" },
+        "job",
+      ],
+      [],
+    ],
+    [
+      "two patterns with a key in common",
+      [
+        { name: "api", key: "api/{anything}.zip" },
+        { name: "web", key: "{anything}/latest.zip" },
+      ],
+      [
+        `services[1].key: must match no key of another service: "api/x/latest.zip" would be a drop of api (api/{anything}.zip) and of web, got "{anything}/latest.zip"`,
+      ],
+    ],
+    [
+      "a key that an earlier pattern takes, and one that it does not",
+      [
+        { name: "all", key: "in/{anything}.zip" },
+        { name: "api", key: "in/api.zip" },
+        { name: "web", key: "in/.zip" },
+      ],
+      [
+        `services[1].key: must match no key of another service: "in/api.zip" would be a drop of all (in/{anything}.zip) and of api, got "in/api.zip"`,
+      ],
+    ],
+    [
+      "a pattern that takes an earlier key",
+      ["api", { name: "all", key: "{anything}.zip" }],
+      [
+        `services[1].key: must match no key of another service: "api.zip" would be a drop of api (api.zip) and of all, got "{anything}.zip"`,
+      ],
+    ],
+    [
+      "one pattern twice",
+      [
+        { name: "aa", key: "x/{anything}.zip" },
+        { name: "bb", key: "x/{anything}.zip" },
+      ],
+      [`services[1].key: must not be the key of services[0] too, got "x/{anything}.zip"`],
+    ],
+    [
+      "three patterns with a key in common: each after the first, once",
+      [
+        { name: "aa", key: "{anything}a.zip" },
+        { name: "bb", key: "b{anything}.zip" },
+        { name: "cc", key: "{anything}.zip" },
+      ],
+      [
+        `services[1].key: must match no key of another service: "bxa.zip" would be a drop of aa ({anything}a.zip) and of bb, got "b{anything}.zip"`,
+        `services[2].key: must match no key of another service: "xa.zip" would be a drop of aa ({anything}a.zip) and of cc, got "{anything}.zip"`,
+      ],
+    ],
+  ])("services with %s", (_, services, problems) => {
+    expect(problemsOf(pipeline({ services }))).toEqual(problems);
+  });
+
+  test("a key has 1024 bytes at most with the service's name in it", () => {
+    const named = (name: string) =>
+      pipeline({ roles: "shared", defaults: { key: `{service}${"/{service}".repeat(92)}.zip` }, services: [name] });
+    expect(problemsOf(named("s".repeat(9)))).toEqual([]);
+    expect(problemsOf(named("s".repeat(11)))).toEqual([
+      `services[0].key: must be at most 1024 bytes of UTF-8, got "${`${"s".repeat(11)}/`.repeat(9).slice(0, 100)}"... (1119 characters)`,
+    ]);
+  });
+
   test("the state must not lie in the bucket that it describes", () => {
     const backend = { s3: { bucket: "image-drops" } };
     expect(problemsOf(pipeline({ backend }))).toEqual([
@@ -83,6 +155,59 @@ describe("within a pipeline", () => {
   });
 });
 
+describe("a trigger and its services", () => {
+  const PATTERNS = "queue, lambda, topic and eventbridge without direct take patterns";
+  test.each([
+    ["cloudtrail", "cloudtrail"],
+    [{ eventbridge: { direct: true } }, "eventbridge with direct: true"],
+  ])("trigger %j takes exact keys", (trigger, named) => {
+    const services = [
+      "web",
+      { name: "api", key: "{service}/{anything}.zip" },
+      { name: "job", key: "in/{service}.zip" },
+    ];
+    const rule = `must not hold {anything} with trigger ${named}, which takes exact keys; ${PATTERNS}`;
+    expect(problemsOf(pipeline({ trigger, services }))).toEqual([
+      `services[1].key: ${rule}, got "{service}/{anything}.zip"`,
+    ]);
+    expect(problemsOf(pipeline({ trigger, services: ["web"], defaults: { key: "{service}{anything}.zip" } }))).toEqual([
+      `defaults.key: ${rule}, got "{service}{anything}.zip"`,
+    ]);
+  });
+
+  test.each(["queue", "lambda", "topic", { topic: { existing: "x" } }, "eventbridge"])(
+    "trigger %j takes patterns",
+    (trigger) => {
+      expect(problemsOf(pipeline({ trigger, defaults: { key: "{service}/{anything}.zip" } }))).toEqual([]);
+    },
+  );
+
+  test("a build that waits has 5 minutes left to publish", () => {
+    const services = ["web", { name: "api", buildTimeout: 10 }];
+    const waits = (maxWait: number) => pipeline({ trigger: { cloudtrail: { maxWait } }, services });
+    expect(problemsOf(waits(5))).toEqual([]);
+    expect(problemsOf(waits(6))).toEqual([
+      "trigger.cloudtrail.maxWait: must be at least 5 minutes below every buildTimeout, that of api is 10: lower maxWait or raise buildTimeout, got 6",
+    ]);
+  });
+
+  test("the default wait is told where it is too long", () => {
+    const trigger = "cloudtrail";
+    expect(problemsOf(pipeline({ trigger, defaults: { buildTimeout: 25 } }))).toEqual([]);
+    expect(problemsOf(pipeline({ trigger, defaults: { buildTimeout: 24 } }))).toEqual([
+      "trigger.cloudtrail.maxWait: must be at least 5 minutes below every buildTimeout, that of api is 24: lower maxWait or raise buildTimeout, got 20",
+    ]);
+  });
+
+  test("a waiting build looks at least once", () => {
+    const looks = (checkInterval: number) => pipeline({ trigger: { cloudtrail: { maxWait: 1, checkInterval } } });
+    expect(problemsOf(looks(60))).toEqual([]);
+    expect(problemsOf(looks(61))).toEqual([
+      "trigger.cloudtrail.checkInterval: must be at most maxWait, which is 60 seconds, got 61",
+    ]);
+  });
+});
+
 describe("names derived from pipeline and service", () => {
   test.each([
     ["us-east-1", 34],
@@ -95,11 +220,15 @@ describe("names derived from pipeline and service", () => {
   });
 
   test.each([
-    ["own", 51, "role (images_<name>_build) is at most 64"],
-    ["shared", 143, "build project (images_<name>) is at most 150"],
-  ])("with roles: %s a service's name has at most %i characters", (roles, most, reason) => {
+    ["queue", "own", 51, "role (images_<name>_build) is at most 64"],
+    ["queue", "shared", 143, "build project (images_<name>) is at most 150"],
+    ["cloudtrail", "own", 51, "role (images_<name>_build) is at most 64"],
+    ["cloudtrail", "shared", 57, "rule (images_<name>) is at most 64"],
+    ["eventbridge", "shared", 143, "build project (images_<name>) is at most 150"],
+    [{ eventbridge: { direct: true } }, "shared", 57, "rule (images_<name>) is at most 64"],
+  ])("with trigger %j and roles: %s a service's name has at most %i characters", (trigger, roles, most, reason) => {
     const named = (length: number) =>
-      pipeline({ roles, services: ["ok", { name: "s".repeat(length), repository: "repo", archive: "a" }] });
+      pipeline({ trigger, roles, services: ["ok", { name: "s".repeat(length), repository: "repo", archive: "a" }] });
     const shown = most + 1 > 100 ? `"${"s".repeat(100)}"... (${most + 1} characters)` : `"${"s".repeat(most + 1)}"`;
     expect(problemsOf(named(most))).toEqual([]);
     expect(problemsOf(named(most + 1))).toEqual([
@@ -168,6 +297,24 @@ describe("between pipelines", () => {
     ]);
   });
 
+  test("five trails in a region, not six", () => {
+    const trails = (count: number, region: (index: number) => string) =>
+      file(
+        ...Array.from({ length: count }, (_, index) => ({
+          name: `p${index}`,
+          bucket: `drops-${index}`,
+          services: `[s${index}]`,
+          region: region(index),
+          trigger: "{ cloudtrail: { trail: true } }",
+        })),
+      );
+    expect(loadProblems(trails(5, () => "us-east-1"))).toEqual([]);
+    expect(loadProblems(trails(6, (index) => (index === 0 ? "eu-west-1" : "us-east-1")))).toEqual([]);
+    expect(loadProblems(trails(7, () => "us-east-1"))).toEqual([
+      "pipeline.yaml:35:26 trigger.cloudtrail.trail: must not be the trail number 6 of us-east-1, AWS allows 5: let one trail record several buckets",
+    ]);
+  });
+
   test("a pipeline that comes first may keep its state in a bucket that nobody creates", () => {
     const backend = "{ s3: { bucket: state } }";
     expect(loadProblems(file({ backend }, { ...other, backend }))).toEqual([]);
@@ -191,9 +338,37 @@ describe("warnings", () => {
     expect(warnings(file({}))).toEqual([]);
   });
 
-  test("an existing bucket", () => {
-    expect(warnings(file({ bucket: "{ existing: theirs }" }))).toEqual([
-      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must have it send s3:ObjectCreated:* events to the queue images_drops",
+  test.each([
+    ["queue", "have it send s3:ObjectCreated:* events to the queue images_drops"],
+    ["lambda", "have it send s3:ObjectCreated:* events to the function images_start-build"],
+    ["topic", "have it send s3:ObjectCreated:* events to the topic images_drops"],
+    ["eventbridge", "have it send its events to EventBridge"],
+    ["{ eventbridge: { direct: true } }", "have it send its events to EventBridge"],
+    [
+      "{ cloudtrail: { trail: true } }",
+      "switch on versioning: without, a build takes what lies under the key when it starts, since CloudTrail names no etag",
+    ],
+  ])("an existing bucket with trigger %s", (trigger, part) => {
+    expect(warnings(file({ bucket: "{ existing: theirs }", trigger }))).toEqual([
+      `pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must ${part}`,
+    ]);
+    expect(warnings(file({ trigger }))).toEqual([]);
+  });
+
+  test("an existing topic, with a bucket of one's own and an existing one", () => {
+    const trigger = "{ topic: { existing: image-events } }";
+    const policy = (bucket: string) =>
+      `pipeline.yaml:5:21 trigger.topic.existing: is taken as it is: its policy must let S3 publish what happens in ${bucket}, and so must the policy of a KMS key that encrypts it`;
+    expect(warnings(file({ trigger }))).toEqual([policy("image-drops")]);
+    expect(warnings(file({ bucket: "{ existing: theirs }", trigger }))).toEqual([
+      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must have it send s3:ObjectCreated:* events to the topic image-events",
+      policy("theirs"),
+    ]);
+  });
+
+  test.each(["cloudtrail", "{ cloudtrail: { maxWait: 5 } }"])("no trail with trigger %s", (trigger) => {
+    expect(warnings(file({ trigger }))).toEqual([
+      "pipeline.yaml:5:1 trigger: starts no build unless a trail of the account records write data events of image-drops: have it do so, or set trail: true",
     ]);
   });
 
@@ -213,6 +388,20 @@ describe("warnings", () => {
       "pipeline.yaml: 1001 roles pass IAM's default quota of 1000 an account: have it raised, or set roles: shared",
     ]);
     expect(warnings(file({ services: services(1000), roles: "shared" }))).toEqual([]);
+  });
+
+  test("more rules than an event bus has by default", () => {
+    const halves = (extra: number, trigger: string) =>
+      file(
+        { trigger: "{ eventbridge: { direct: true } }", services: services(200) },
+        { ...other, trigger, services: services(100 + extra, 200) },
+      );
+    expect(warnings(halves(0, "{ cloudtrail: { trail: true } }"))).toEqual([]);
+    expect(warnings(halves(1, "{ cloudtrail: { trail: true } }"))).toEqual([
+      "pipeline.yaml: 301 rules in us-east-1 pass EventBridge's default quota of 300 a bus: have it raised, or take a trigger with a function",
+    ]);
+    expect(warnings(halves(1, "eventbridge"))).toEqual([]);
+    expect(warnings(halves(1, "queue"))).toEqual([]);
   });
 
   test("more build projects than a region has by default", () => {

@@ -1,4 +1,6 @@
 import { parsePipeline } from "../../config/parse";
+import type { PipelineInput } from "../../config/schema";
+import { isDirect, type TriggerConfig } from "../../config/trigger";
 import { pipeline, service } from "./make";
 
 test("a name alone is a service", () => {
@@ -8,7 +10,7 @@ test("a name alone is a service", () => {
     name: "images",
     region: "us-east-1",
     bucket: { name: "image-drops", existing: false, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 },
-    trigger: "queue",
+    trigger: { kind: "queue" },
     publisher: "stream",
     packaging: "archive",
     roles: "own",
@@ -28,6 +30,8 @@ test("a name alone is a service", () => {
         buildTimeout: 30,
         queuedTimeout: 480,
         environment: {},
+        before: [],
+        after: [],
       },
     ],
   });
@@ -45,6 +49,9 @@ test("what a service says goes before defaults, what defaults say before the pro
         buildTimeout: 10,
         queuedTimeout: 20,
         environment: { A: "defaults", B: "defaults" },
+        key: "in/{service}/{anything}.zip",
+        before: ["echo defaults"],
+        after: ["echo defaults"],
       },
       services: [
         "plain",
@@ -60,6 +67,7 @@ test("what a service says goes before defaults, what defaults say before the pro
           buildTimeout: 11,
           queuedTimeout: 21,
           environment: { B: "service", C: "service" },
+          before: [],
         },
       ],
     }),
@@ -67,7 +75,7 @@ test("what a service says goes before defaults, what defaults say before the pro
   expect(services).toEqual([
     {
       name: "plain",
-      key: "plain.zip",
+      key: "in/plain/{anything}.zip",
       archive: "image/plain",
       repository: "tomofun/plain",
       sourceAccount: "111122223333",
@@ -77,6 +85,8 @@ test("what a service says goes before defaults, what defaults say before the pro
       buildTimeout: 10,
       queuedTimeout: 20,
       environment: { A: "defaults", B: "defaults" },
+      before: ["echo defaults"],
+      after: ["echo defaults"],
     },
     {
       name: "said",
@@ -90,6 +100,8 @@ test("what a service says goes before defaults, what defaults say before the pro
       buildTimeout: 11,
       queuedTimeout: 21,
       environment: { A: "defaults", B: "service", C: "service" },
+      before: [],
+      after: ["echo defaults"],
     },
   ]);
 });
@@ -149,6 +161,45 @@ test.each([
   [{ existing: "theirs" }, { name: "theirs", existing: true, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 }],
 ])("bucket %j", (bucket, expected) => {
   expect(parsePipeline(pipeline({ bucket })).bucket).toEqual(expected);
+});
+
+test.each<[PipelineInput["trigger"], TriggerConfig]>([
+  ["queue", { kind: "queue" }],
+  ["lambda", { kind: "lambda" }],
+  ["topic", { kind: "topic", rawDelivery: true }],
+  [{ topic: {} }, { kind: "topic", rawDelivery: true }],
+  [
+    { topic: { existing: "image-events", rawDelivery: false } },
+    { kind: "topic", existing: "image-events", rawDelivery: false },
+  ],
+  ["eventbridge", { kind: "eventbridge", direct: false }],
+  [{ eventbridge: { direct: true } }, { kind: "eventbridge", direct: true }],
+  ["cloudtrail", { kind: "cloudtrail", trail: false, maxWait: 20, checkInterval: 15 }],
+  [{ cloudtrail: { trail: true } }, { kind: "cloudtrail", trail: true, maxWait: 20, checkInterval: 15 }],
+  [
+    { cloudtrail: { maxWait: 25, checkInterval: 60 }, topic: undefined },
+    { kind: "cloudtrail", trail: false, maxWait: 25, checkInterval: 60 },
+  ],
+])("trigger %j", (trigger, expected) => {
+  const resolved = parsePipeline(pipeline({ trigger })).trigger;
+  expect(resolved).toStrictEqual(expected);
+});
+
+test.each([
+  ["queue", false],
+  ["lambda", false],
+  ["topic", false],
+  ["eventbridge", false],
+  [{ eventbridge: { direct: true } }, true],
+  ["cloudtrail", true],
+])("the rules of trigger %j start the builds themselves: %p", (trigger, direct) => {
+  expect(isDirect(parsePipeline(pipeline({ trigger })).trigger)).toBe(direct);
+});
+
+test("{service} in a key is the service's name, in each place", () => {
+  const services = ["ab", { name: "cd", key: "{service}/{anything}/{service}.zip" }];
+  const config = parsePipeline(pipeline({ defaults: { key: "{service}/{service}.zip" }, services }));
+  expect(config.services.map(({ key }) => key)).toEqual(["ab/ab.zip", "cd/{anything}/cd.zip"]);
 });
 
 test("keep is absent unless it is given", () => {

@@ -35,6 +35,12 @@ test.each<[string, unknown]>([
     service({ key: "a/é.zip", compute: { type: "BUILD_GENERAL1_LARGE" }, environment: { A: "" } }),
   ],
   ["a backend", pipeline({ backend: { s3: { bucket: "state" } } })],
+  ["a trigger", pipeline({ trigger: "eventbridge" })],
+  ["a trigger with options", pipeline({ trigger: { cloudtrail: { trail: true, maxWait: 2155, checkInterval: 300 } } })],
+  ["a publisher", pipeline({ publisher: "docker" })],
+  ["a pattern", service({ key: "{service}/{anything}.zip" })],
+  ["commands", service({ before: ["a"], after: [] })],
+  ["a buildspec", pipeline({ defaults: { before: ["a"] }, services: [{ name: "api", buildspec: "api.yml" }] })],
   ["defaults", pipeline({ defaults: { movingTags: [] }, tags: { "a b": "c" }, logs: { retentionDays: 3653 } })],
 ])("accepts %s", (_, input) => {
   expect(accepts(input)).toBe(true);
@@ -58,6 +64,19 @@ test.each<[string, unknown]>([
   ["a variable as a number", service({ environment: { PORT: 80 } })],
   ["a tag twice", service({ movingTags: ["a", "a"] })],
   ["a timeout too short", service({ buildTimeout: 4 })],
+  ["a trigger that is none", pipeline({ trigger: "sqs" })],
+  ["two triggers", pipeline({ trigger: { topic: {}, eventbridge: {} } })],
+  ["no trigger in trigger", pipeline({ trigger: {} })],
+  ["a topic's ARN", pipeline({ trigger: { topic: { existing: "arn:aws:sns:us-east-1:123456789012:events" } } })],
+  ["a wait too long", pipeline({ trigger: { cloudtrail: { maxWait: 2156 } } })],
+  ["an interval too long", pipeline({ trigger: { cloudtrail: { checkInterval: 301 } } })],
+  ["a publisher that is none", pipeline({ publisher: "skopeo" })],
+  ["an unknown placeholder", service({ key: "{name}.zip" })],
+  ["{anything} too often", service({ key: `${"{anything}/".repeat(5)}x.zip` })],
+  ["a key for all services", pipeline({ defaults: { key: "{anything}.zip" } })],
+  ["a command that YAML takes for a mapping", service({ before: [{ echo: "a" }] })],
+  ["a buildspec beside before", service({ before: [], buildspec: "api.yml" })],
+  ["a buildspec beside after", pipeline({ defaults: { after: [], buildspec: "api.yml" } })],
   ["a retention that CloudWatch does not know", pipeline({ logs: { retentionDays: 31 } })],
 ])("refuses %s", (_, input) => {
   expect(accepts(input)).toBe(false);

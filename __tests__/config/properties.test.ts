@@ -7,6 +7,7 @@ import { jsonSchema } from "../../config/json-schema";
 import { names } from "../../config/names";
 import { parsePipeline } from "../../config/parse";
 import type { PipelineConfig } from "../../config/schema";
+import { isDirect } from "../../config/trigger";
 import { loadProblems, pipeline } from "./make";
 
 /** As AWS documents them, written down apart from the product's own rules. */
@@ -18,6 +19,9 @@ const AWS_RULES = {
   queue: /^[A-Za-z0-9-_]{1,80}$/,
   project: /^[A-Za-z0-9][A-Za-z0-9\-_]{1,149}$/,
   repository: /^(?=.{2,256}$)(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/,
+  rule: /^[.\-_A-Za-z0-9]{1,64}$/,
+  topic: /^[A-Za-z0-9_-]{1,256}$/,
+  trail: /^(?!.*[._-]{2})[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$/,
   logGroup: /^[.\-_/#A-Za-z0-9]{1,512}$/,
 };
 
@@ -51,6 +55,7 @@ const input = fc.record({
     word.map((text) => ({ existing: `b-${text}` })),
   ),
   roles: fc.constantFrom("own", "shared"),
+  trigger: fc.constantFrom("queue", "topic", "cloudtrail", { eventbridge: { direct: true } }),
   repositories: fc.record({
     prefix: fc.oneof(
       fc.constant(""),
@@ -86,15 +91,23 @@ test("an accepted configuration gives AWS only names that it takes, and no name 
       ];
       const projects = services.map(derived.buildProject);
       const repositories = config.services.map(({ repository }) => repository);
-      const buckets = [config.bucket.name, derived.toolsBucket("123456789012", config.region)];
+      const buckets = [
+        config.bucket.name,
+        derived.toolsBucket("123456789012", config.region),
+        derived.trailBucket("123456789012", config.region),
+      ];
+      const rules = isDirect(config.trigger) ? services.map(derived.serviceRule) : [derived.rule];
       for (const bucket of buckets) expect(bucket).toMatch(AWS_RULES.bucket);
       for (const role of roles) expect(role).toMatch(AWS_RULES.role);
       for (const project of projects) expect(project).toMatch(AWS_RULES.project);
       for (const repository of repositories) expect(repository).toMatch(AWS_RULES.repository);
       for (const queue of [derived.queue, derived.deadLetterQueue]) expect(queue).toMatch(AWS_RULES.queue);
       for (const group of [derived.buildLogGroup, derived.functionLogGroup]) expect(group).toMatch(AWS_RULES.logGroup);
+      for (const rule of rules) expect(rule).toMatch(AWS_RULES.rule);
+      expect(derived.topic).toMatch(AWS_RULES.topic);
+      expect(derived.trail).toMatch(AWS_RULES.trail);
       expect(derived.function).toMatch(AWS_RULES.function);
-      for (const kind of [roles, projects, repositories, buckets]) expect(new Set(kind).size).toBe(kind.length);
+      for (const kind of [roles, projects, repositories, buckets, rules]) expect(new Set(kind).size).toBe(kind.length);
     }),
     { ...seeded, numRuns: 1000 },
   );

@@ -15,8 +15,9 @@ const IMAGE_TAG = "must be letters, digits, underscores, dots and hyphens, the f
 const VARIABLE = "must be a variable name: letters, digits and underscores, the first no digit";
 const OWN_PREFIXES = "must not begin with DROP_, CODEBUILD_ or AWS_, which the build sets itself";
 const OWN_NAMES =
-  "must not be one of SERVICE_NAME, IMAGE_REPO_NAME, ECS_SOURCE, SOURCE_ACCOUNT, ARCHIVE_PATH, TAG_PATTERN, MOVING_TAGS, GIT_HASH, which the pipeline sets itself";
+  "must not be one of SERVICE_NAME, IMAGE_REPO_NAME, ECS_SOURCE, SOURCE_ACCOUNT, ARCHIVE_PATH, TAG_PATTERN, MOVING_TAGS, GIT_HASH, MAX_WAIT_TIME, CHECK_INTERVAL, BUILD_START_TIME, which the pipeline sets itself";
 const RELATIVE = "must be relative to the project's folder, so that cdktf.out can move to another machine";
+const BRACES = "must hold { and } only as {service} and {anything}";
 const TAG_CHARACTERS = "must be letters, digits, spaces and _ . : / = + - @";
 
 type Make = (value: unknown) => unknown;
@@ -43,6 +44,13 @@ const computeType: Make = (value) => service({ compute: { type: value } });
 const buildTimeout: Make = (value) => service({ buildTimeout: value });
 const queuedTimeout: Make = (value) => service({ queuedTimeout: value });
 const variable: Make = (value) => service({ environment: { [String(value)]: "x" } });
+const sharedKey: Make = (value) => pipeline({ defaults: { key: value } });
+const topic: Make = (value) => pipeline({ trigger: { topic: { existing: value } } });
+const cloudtrail = (options: object) =>
+  pipeline({ trigger: { cloudtrail: { maxWait: 5, ...options } }, defaults: { buildTimeout: 2160 } });
+const maxWait: Make = (value) => cloudtrail({ maxWait: value, checkInterval: 1 });
+const checkInterval: Make = (value) => cloudtrail({ checkInterval: value });
+const command: Make = (value) => service({ before: [value] });
 const stateKey: Make = (value) => pipeline({ backend: { s3: { bucket: "state", key: value } } });
 const organization: Make = (value) => pipeline({ backend: { cloud: { organization: value } } });
 const workspace: Make = (value) => pipeline({ backend: { cloud: { organization: "acme", workspace: value } } });
@@ -79,6 +87,16 @@ describe("accepted values", () => {
     ["tag values", tagValue, ["", "v".repeat(256)]],
     ["service names", serviceName, ["ab", "test-jessie", "a_b-c", "7zip"]],
     ["keys", key, [".zip", "a/b c/日本.zip", `${"k".repeat(1020)}.zip`, `${"é".repeat(510)}.zip`, "100%+1.zip"]],
+    [
+      "patterns",
+      key,
+      ["{service}.zip", "{anything}.zip", "{service}/{anything}.zip", `${"{anything}/".repeat(4)}x.zip`],
+    ],
+    ["shared keys", sharedKey, ["{service}.zip", "{service}/{anything}-{service}.zip"]],
+    ["topics", topic, ["a", "Image_events-2", "t".repeat(256)]],
+    ["waits", maxWait, [1, 2155]],
+    ["intervals", checkInterval, [1, 300]],
+    ["commands", command, ["echo a", "echo 'a: b'", "if true; then\n  echo\nfi", "node x.js # why"]],
     ["archives", archive, ["a", "image/api", "image/.hidden", "a b/c", "..a/b"]],
     ["repositories", repository, ["ab", "team/api", "a.b-c_d/e", "r".repeat(256)]],
     [
@@ -217,7 +235,19 @@ describe("refused values", () => {
         ["", `must not be empty, got ""`],
         ["a.tar", `must end in .zip, got "a.tar"`],
         ["a.ZIP", `must end in .zip, got "a.ZIP"`],
-        ["{service}.zip", `must be an exact key, without { and }, got "{service}.zip"`],
+        ["{sevice}.zip", `${BRACES} (did you mean {service}?), got "{sevice}.zip"`],
+        ["{service}/{Anything}.zip", `${BRACES} (did you mean {anything}?), got "{service}/{Anything}.zip"`],
+        ["{version}.zip", `${BRACES}, got "{version}.zip"`],
+        ["{{anything}}.zip", `${BRACES}, got "{{anything}}.zip"`],
+        ["a{.zip", `${BRACES}, got "a{.zip"`],
+        ["a}.zip", `${BRACES}, got "a}.zip"`],
+        ["{}.zip", `${BRACES}, got "{}.zip"`],
+        ["a/{anything}", `must end in .zip, got "a/{anything}"`],
+        ["{anything}{anything}.zip", `must not hold {anything} twice in a row, got "{anything}{anything}.zip"`],
+        [
+          `${"{anything}/".repeat(5)}x.zip`,
+          `must hold {anything} at most 4 times, got "${"{anything}/".repeat(5)}x.zip"`,
+        ],
         ["a\nb.zip", `must not hold control characters or lone surrogates, got "a\\nb.zip"`],
         ["\ud800.zip", `must not hold control characters or lone surrogates, got "\\ud800.zip"`],
         [
@@ -228,6 +258,59 @@ describe("refused values", () => {
           `k${"é".repeat(510)}.zip`,
           `must be at most 1024 bytes of UTF-8, got "k${"é".repeat(99)}"... (515 characters)`,
         ],
+        [null, "must be a string, got nothing"],
+      ],
+    ],
+    [
+      "defaults.key",
+      sharedKey,
+      [
+        ["api.zip", `must hold {service}, so that each service has a key of its own, got "api.zip"`],
+        ["{anything}.zip", `must hold {service}, so that each service has a key of its own, got "{anything}.zip"`],
+        ["{service}", `must end in .zip, got "{service}"`],
+      ],
+    ],
+    [
+      "trigger.topic.existing",
+      topic,
+      [
+        ["", `must have 1 to 256 characters, got ""`],
+        ["t".repeat(257), `must have 1 to 256 characters, got "${"t".repeat(100)}"... (257 characters)`],
+        [
+          "arn:aws:sns:us-east-1:123456789012:events",
+          `must be the name of a topic, without the rest of its ARN, got "arn:aws:sns:us-east-1:123456789012:events"`,
+        ],
+        ["events.fifo", `must not be a FIFO topic, which S3 does not send to, got "events.fifo"`],
+        ["a.b", `must be letters, digits, hyphens and underscores, got "a.b"`],
+        ["images_drops", `must not be the topic that the pipeline makes without it, got "images_drops"`],
+      ],
+    ],
+    [
+      "trigger.cloudtrail.maxWait",
+      maxWait,
+      [
+        [0, "must be between 1 and 2155 minutes, got 0"],
+        [2156, "must be between 1 and 2155 minutes, got 2156"],
+        ["5", `must be a whole number, got "5"`],
+      ],
+    ],
+    [
+      "trigger.cloudtrail.checkInterval",
+      checkInterval,
+      [
+        [0, "must be between 1 and 300 seconds, got 0"],
+        [301, "must be between 1 and 300 seconds, got 301"],
+      ],
+    ],
+    [
+      "services[0].before[0]",
+      command,
+      [
+        ["", `must not be empty, got ""`],
+        [" \n", `must not be empty, got " \\n"`],
+        [{ echo: "a" }, "must be a command in one string: quote one that holds a colon and a space, got a mapping"],
+        [["a"], "must be a command in one string: quote one that holds a colon and a space, got a list of 1"],
+        [5, "must be a string, got 5"],
         [null, "must be a string, got nothing"],
       ],
     ],
@@ -437,7 +520,61 @@ describe("mappings", () => {
       ["services: must list at least one service, such as - api, got an empty list"],
     ],
     ["services as a mapping", pipeline({ services: { api: {} } }), ["services: must be a list, got a mapping"]],
-    ["a trigger of the future", pipeline({ trigger: "topic" }), [`trigger: must be queue, got "topic"`]],
+    [
+      "a trigger misspelt",
+      pipeline({ trigger: "clodtrail" }),
+      [
+        `trigger: must be one of queue, lambda, topic, eventbridge, cloudtrail (did you mean cloudtrail?), got "clodtrail"`,
+      ],
+    ],
+    [
+      "a trigger that is no word",
+      pipeline({ trigger: 5 }),
+      [
+        "trigger: must be one of queue, lambda, topic, eventbridge, cloudtrail, or a mapping with the options of one, got 5",
+      ],
+    ],
+    [
+      "no trigger in trigger",
+      pipeline({ trigger: {} }),
+      ["trigger: must have exactly one of topic, eventbridge and cloudtrail, got an empty mapping"],
+    ],
+    [
+      "two triggers",
+      pipeline({ trigger: { topic: {}, eventbridge: {} } }),
+      ["trigger: must have exactly one of topic, eventbridge and cloudtrail, got a mapping"],
+    ],
+    [
+      "a trigger misspelt in a mapping, and one that has no options",
+      pipeline({ trigger: { event_bridge: {}, queue: {} } }),
+      [
+        "trigger.event_bridge: is not a known key, did you mean eventbridge?",
+        "trigger.queue: is not a known key; known here: topic, eventbridge, cloudtrail",
+      ],
+    ],
+    [
+      "options of triggers misspelt",
+      pipeline({ trigger: { topic: { raw: true } } }),
+      ["trigger.topic.raw: is not a known key; known here: existing, rawDelivery"],
+    ],
+    [
+      "a trigger without its mapping",
+      pipeline({ trigger: { topic: null } }),
+      ["trigger.topic: must be a mapping, got nothing"],
+    ],
+    ["a publisher", pipeline({ publisher: "skopeo" }), [`publisher: must be one of stream, docker, got "skopeo"`]],
+    [
+      "a buildspec beside commands",
+      pipeline({
+        defaults: { buildspec: "x.yml", before: ["a"] },
+        services: [{ name: "api", buildspec: "y.yml", after: [] }],
+      }),
+      [
+        `defaults.buildspec: must not stand beside before or after: put those commands into the file, got "x.yml"`,
+        `services[0].buildspec: must not stand beside before or after: put those commands into the file, got "y.yml"`,
+      ],
+    ],
+    ["commands that are no list", service({ before: "a" }), [`services[0].before: must be a list, got "a"`]],
     ["roles", pipeline({ roles: "Own" }), [`roles: must be one of own, shared (did you mean own?), got "Own"`]],
     [
       "a switch as text",

@@ -1,0 +1,60 @@
+import { ANYTHING, commonKey, isPattern, overlap } from "../core/key-pattern";
+import { dropKey } from "./fields";
+import { brokenRule, type Finding } from "./findings";
+import type { Draft } from "./resolve";
+import type { ServiceConfig } from "./schema";
+import { isDirect } from "./trigger";
+
+/** What is wrong with keys that hold a placeholder; equal keys are found with equal names. */
+export function checkKeys(draft: Draft): Finding[] {
+  const lengths = checkResolved(draft);
+  if (!draft.config.services.some(({ key }) => isPattern(key))) return lengths;
+  return [...lengths, ...(isDirect(draft.config.trigger) ? refusePatterns(draft) : findAmbiguity(draft))];
+}
+
+/** A key that is made of placeholder and name was seen by no schema yet. */
+function checkResolved({ config, written, places }: Draft): Finding[] {
+  return config.services.flatMap(({ key }, index) => {
+    if (key === keyOf(written.services[index])) return [];
+    const broken = brokenRule(dropKey, key);
+    return broken === undefined ? [] : [{ path: pathOf(places[index]), rule: broken, value: key }];
+  });
+}
+
+/** A rule of EventBridge passes the key on as it is written in the configuration, never as the sender wrote it. */
+function refusePatterns({ config, written, places }: Draft): Finding[] {
+  const trigger = config.trigger.kind === "cloudtrail" ? "cloudtrail" : "eventbridge with direct: true";
+  const rule = `must not hold ${ANYTHING} with trigger ${trigger}, which takes exact keys; queue, lambda, topic and eventbridge without direct take patterns`;
+  const refuse = (path: Finding["path"], key: string | undefined) =>
+    key !== undefined && isPattern(key) ? [{ path, rule, value: key }] : [];
+  return [
+    ...refuse(["defaults", "key"], written.defaults.key),
+    ...written.services.flatMap((service, index) => refuse(pathOf(places[index]), keyOf(service))),
+  ];
+}
+
+/** Services that one key could belong to; the later one is blamed, once. */
+function findAmbiguity({ config: { services }, places }: Draft): Finding[] {
+  const earlier: ServiceConfig[] = [];
+  const earlierPatterns: ServiceConfig[] = [];
+  return services.flatMap((service, index) => {
+    const { name, key } = service;
+    // Two exact keys are equal or apart.
+    const candidates = isPattern(key) ? earlier : earlierPatterns;
+    const owner = candidates.find((other) => other.key !== key && overlap(other.key, key));
+    earlier.push(service);
+    if (isPattern(key)) earlierPatterns.push(service);
+    if (!owner) return [];
+    const common = JSON.stringify(commonKey(owner.key, key));
+    const rule = `must match no key of another service: ${common} would be a drop of ${owner.name} (${owner.key}) and of ${name}`;
+    return [{ path: pathOf(places[index]), rule, value: key }];
+  });
+}
+
+function keyOf(service: Draft["written"]["services"][number] | undefined): string | undefined {
+  return typeof service === "object" ? service.key : undefined;
+}
+
+function pathOf(place: number | undefined): Finding["path"] {
+  return ["services", place ?? 0, "key"];
+}
