@@ -39,6 +39,19 @@ export class UnsupportedFunctionError extends Error {
   }
 }
 
+/** Lambda may not act by the function's role. */
+export class RoleNotAssumedError extends Error {
+  override readonly name = "RoleNotAssumedError";
+
+  constructor(functionName: string, options: { readonly cause: Error }) {
+    super(
+      `The role defined for the function ${functionName} cannot be assumed by Lambda: ${options.cause.message}. ` +
+        `Let its trust policy allow lambda.amazonaws.com`,
+      options,
+    );
+  }
+}
+
 /** Every environment that the function may have is busy: its reserved concurrency is used up. */
 export class ThrottledError extends Error {
   override readonly name = "ThrottledError";
@@ -57,4 +70,17 @@ export class UnsupportedMappingError extends Error {
       `Event source mapping ${uuid} has ${found}; local/ polls standard SQS queues without filter criteria: it is not polled`,
     );
   }
+}
+
+/** Lambda may not read a queue by the function's role, or nobody knows whether it may. */
+export class PollingRefusedError extends Error {
+  override readonly name = "PollingRefusedError";
+
+  constructor(uuid: string, queueArn: string, options: { readonly cause: Error }) {
+    super(`Event source mapping ${uuid} does not poll ${queueArn}: ${options.cause.message}`, options);
+  }
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

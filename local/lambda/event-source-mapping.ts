@@ -1,5 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import {
   GetEventSourceMappingCommand,
+  GetFunctionCommand,
   ResourceNotFoundException,
   type EventSourceMappingConfiguration,
   type LambdaClient,
@@ -12,8 +15,9 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 
+import type { Iam } from "../iam";
 import { failedMessageIds, sqsEvent } from "./batch";
-import { UnsupportedMappingError } from "./errors";
+import { asError, PollingRefusedError, UnsupportedMappingError } from "./errors";
 import type { OnLambdaEvent } from "./events";
 import type { Invoker } from "./invoke";
 
@@ -21,6 +25,10 @@ import type { Invoker } from "./invoke";
 const WAIT_SECONDS = 1;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html */
 const MESSAGES_PER_RECEIVE = 10;
+/** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions */
+const POLLING_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+/** How soon a queue that was refused is asked for again. */
+const REFUSED_MS = 250;
 /** Batches in flight without a `ScalingConfig`: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
 const INITIAL_CONCURRENCY = 5;
 
@@ -28,6 +36,8 @@ export interface PollerOptions {
   readonly lambda: LambdaClient;
   readonly sqs: SQSClient;
   readonly invoker: Invoker;
+  /** Decides whether the function's role may read the queue. @default - it may */
+  readonly iam?: Iam;
   readonly onEvent: OnLambdaEvent;
   readonly signal: AbortSignal;
 }
@@ -54,12 +64,21 @@ export async function poll(uuid: string, options: PollerOptions): Promise<void> 
   const inFlight = new Set<Promise<void>>();
   let queueUrl: string | undefined;
   let shown: Mapping | undefined;
+  let refusal: string | undefined;
   try {
     for (;;) {
       const mapping = await enabledMapping(uuid, options);
       if (mapping === undefined) return;
       if (shown === undefined) onEvent(lifecycle("mapping-started", mapping));
       shown = mapping;
+
+      const refused = await refusalOf(mapping, options);
+      if (refused !== undefined && refused.message !== refusal) onEvent({ type: "problem", error: refused });
+      refusal = refused?.message;
+      if (refused !== undefined) {
+        await delay(REFUSED_MS, undefined, { signal });
+        continue;
+      }
       queueUrl ??= await urlOf(mapping.queueArn, options);
 
       while (inFlight.size >= mapping.concurrency) await Promise.race(inFlight);
@@ -129,6 +148,23 @@ function parseMapping(uuid: string, configuration: EventSourceMappingConfigurati
   };
 }
 
+/** Why the queue is not read: as on AWS, where the function's role decides. */
+async function refusalOf(
+  { uuid, queueArn, functionArn }: Mapping,
+  { iam, lambda, signal }: PollerOptions,
+): Promise<PollingRefusedError | undefined> {
+  if (iam === undefined) return undefined;
+  const command = new GetFunctionCommand({ FunctionName: functionArn });
+  const { Configuration } = await lambda.send(command, { abortSignal: signal });
+  const principal = { roleArn: Configuration?.Role ?? "", sessionName: Configuration?.FunctionName };
+  try {
+    for (const action of POLLING_ACTIONS) await iam.authorize({ principal, action, resource: queueArn });
+    return undefined;
+  } catch (error) {
+    return new PollingRefusedError(uuid, queueArn, { cause: asError(error) });
+  }
+}
+
 async function urlOf(queueArn: string, { sqs, signal }: PollerOptions): Promise<string> {
   const name = queueArn.split(":")[5];
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal: signal });
@@ -170,8 +206,4 @@ async function deleteMessages(messages: readonly Message[], queueUrl: string, sq
 
 function lifecycle(type: "mapping-started" | "mapping-stopped", { uuid, queueArn, functionArn }: Mapping) {
   return { type, mapping: uuid, queueArn, functionArn } as const;
-}
-
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -7,8 +7,8 @@ import {
 } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 
-import { UnsupportedMappingError } from "./errors";
-import { asError, poll } from "./event-source-mapping";
+import { asError, UnsupportedMappingError } from "./errors";
+import { poll } from "./event-source-mapping";
 import type { OnLambdaEvent } from "./events";
 import { clientSettings, Invoker, type InvokerOptions } from "./invoke";
 
@@ -72,7 +72,7 @@ async function watch(options: InvokerOptions, signal: AbortSignal): Promise<void
     const { UUID: uuid = "" } = mapping;
     const applied = JSON.stringify(mapping);
     if (pollers.has(uuid) || refused.has(applied)) return;
-    const poller = poll(uuid, { lambda, sqs, invoker, onEvent, signal })
+    const poller = poll(uuid, { lambda, sqs, invoker, iam: options.permissions?.iam, onEvent, signal })
       .catch((error: unknown) => {
         // Said once for each configuration, not at every look.
         if (error instanceof UnsupportedMappingError) refused.add(applied);

@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 
-import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { GetFunctionCommand, LambdaClient, type FunctionConfiguration } from "@aws-sdk/client-lambda";
 
+import type { Permissions } from "../iam";
 import { unpackedCode } from "./code";
 import { ExecutionEnvironment, type FunctionError, type Outcome } from "./environment";
 import { ThrottledError, UnsupportedFunctionError } from "./errors";
 import type { OnLambdaEvent } from "./events";
 import { LogStream } from "./logs";
+import { openSession, type Session } from "./session";
 import { functionVariables } from "./variables";
 
 export interface InvokerOptions {
@@ -23,6 +24,11 @@ export interface InvokerOptions {
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * By what functions act: with credentials of their role, through the gate. Their log lines are written so, too.
+   * @default - everything is allowed
+   */
+  readonly permissions?: Permissions;
   readonly onEvent?: OnLambdaEvent;
 }
 
@@ -47,6 +53,7 @@ interface AppliedFunction {
 interface Worker {
   readonly environment: ExecutionEnvironment;
   readonly logs: LogStream;
+  readonly session: Session;
 }
 
 /** The environments of one function as it was applied: a change of code or settings makes another pool. */
@@ -64,16 +71,13 @@ interface Pool {
 export class Invoker {
   readonly #options: InvokerOptions;
   readonly #lambda: LambdaClient;
-  readonly #logs: CloudWatchLogsClient;
   readonly #pools = new Map<string, Pool>();
   readonly #workers = new Set<Worker>();
   #closed = false;
 
   constructor(options: InvokerOptions) {
     this.#options = options;
-    const client = clientSettings(options);
-    this.#lambda = new LambdaClient(client);
-    this.#logs = new CloudWatchLogsClient(client);
+    this.#lambda = new LambdaClient(clientSettings(options));
   }
 
   /**
@@ -81,8 +85,9 @@ export class Invoker {
    *
    * @param functionName its name or ARN
    * @param event any value that JSON carries
+   * @param requestId the same when an asynchronous invocation runs again
    */
-  async invoke(functionName: string, event: unknown): Promise<Invocation> {
+  async invoke(functionName: string, event: unknown, requestId: string = randomUUID()): Promise<Invocation> {
     const applied = await this.#describe(functionName);
     const pool = this.#pool(applied);
     const reserved = applied.reservedConcurrency ?? Infinity;
@@ -92,7 +97,7 @@ export class Invoker {
     try {
       const warm = takeAlive(pool.idle);
       const worker = warm ?? (await this.#start(applied));
-      const invocation = await this.#run(worker, applied, event, warm === undefined);
+      const invocation = await this.#run(worker, applied, { event, requestId }, warm === undefined);
       if (this.#isCurrent(pool, applied) && worker.environment.alive) pool.idle.push(worker);
       else await this.#end(worker);
       return invocation;
@@ -106,7 +111,6 @@ export class Invoker {
     this.#closed = true;
     await Promise.all([...this.#workers].map((worker) => this.#end(worker)));
     this.#lambda.destroy();
-    this.#logs.destroy();
   }
 
   async #describe(functionName: string): Promise<AppliedFunction> {
@@ -146,13 +150,15 @@ export class Invoker {
       { functionName: name, location, sha256 },
       join(this.#options.directory, "functions"),
     );
+    const session = await openSession(this.#options, configuration);
     const group = configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
-    const logs = new LogStream(this.#logs, group, configuration.Version ?? "$LATEST");
+    const logs = new LogStream(session.logs, group, configuration.Version ?? "$LATEST");
     const environment = new ExecutionEnvironment({
       taskRoot,
       variables: {
         ...functionVariables(configuration, { taskRoot, region: this.#options.region, group, stream: logs.name }),
         ...this.#options.environment,
+        ...session.variables,
       },
       memoryMiB: configuration.MemorySize ?? 128,
       timeoutSeconds: configuration.Timeout ?? 3,
@@ -161,15 +167,19 @@ export class Invoker {
         this.#options.onEvent?.({ type: "log", functionName: name, line });
       },
     });
-    const worker = { environment, logs };
+    const worker = { environment, logs, session };
     this.#workers.add(worker);
     if (this.#closed) await this.#end(worker);
     return worker;
   }
 
-  async #run(worker: Worker, applied: AppliedFunction, event: unknown, coldStart: boolean): Promise<Invocation> {
+  async #run(
+    worker: Worker,
+    applied: AppliedFunction,
+    { event, requestId }: { readonly event: unknown; readonly requestId: string },
+    coldStart: boolean,
+  ): Promise<Invocation> {
     const { name, arn, configuration } = applied;
-    const requestId = randomUUID();
     const onEvent = this.#options.onEvent;
     // In the JSON format the platform's lines are records of their own kind; they are left out there.
     const text = configuration.LoggingConfig?.LogFormat !== "JSON";
@@ -200,6 +210,7 @@ export class Invoker {
   async #end(worker: Worker): Promise<void> {
     await worker.environment.stop();
     await this.#flush(worker);
+    worker.session.logs.destroy();
     this.#workers.delete(worker);
   }
 

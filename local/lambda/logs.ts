@@ -41,18 +41,19 @@ export class LogStream {
   flush(): Promise<void> {
     const lines = this.#lines;
     this.#lines = [];
-    this.#flushed = this.#flushed.catch(() => undefined).then(() => this.#send(lines));
+    this.#flushed = this.#flushed
+      .catch(() => undefined)
+      .then(() => this.#send(lines))
+      .catch((cause: unknown) => {
+        throw lost(this.#group, cause);
+      });
     return this.#flushed;
   }
 
   async #send(lines: readonly InputLogEvent[]): Promise<void> {
     const stream = { logGroupName: this.#group, logStreamName: this.name };
     if (lines.length > 0 && !this.#created) {
-      await this.#client.send(new CreateLogStreamCommand(stream)).catch((cause: unknown) => {
-        throw cause instanceof ResourceNotFoundException
-          ? new Error(`Log group ${this.#group} does not exist: the function's log lines are lost`, { cause })
-          : cause;
-      });
+      await this.#client.send(new CreateLogStreamCommand(stream));
       this.#created = true;
     }
     for (let start = 0; start < lines.length; start += EVENTS_PER_CALL) {
@@ -60,4 +61,12 @@ export class LogStream {
       await this.#client.send(new PutLogEventsCommand({ ...stream, logEvents }));
     }
   }
+}
+
+function lost(group: string, cause: unknown): Error {
+  const reason =
+    cause instanceof ResourceNotFoundException
+      ? `Log group ${group} does not exist`
+      : `Log group ${group} cannot be written: ${String(cause)}`;
+  return new Error(`${reason}: the function's log lines are lost`, { cause });
 }

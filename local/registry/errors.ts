@@ -19,6 +19,14 @@ export class UnsupportedError extends DistributionError {
   }
 }
 
+/** A docker client shows it as `denied: User: ... is not authorized to perform: ...`. */
+export class DeniedError extends DistributionError {
+  constructor(cause: Error) {
+    super(403, "DENIED", cause.message);
+    this.cause = cause;
+  }
+}
+
 export class RepositoryUnknownError extends DistributionError {
   constructor(repository: string, account: string) {
     super(

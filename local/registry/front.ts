@@ -13,6 +13,7 @@ import {
 } from "./errors";
 import { layerHost, type LayerHost, type RegistryHost } from "./hosts";
 import { MANIFEST_TYPES, referencesOf } from "./manifest";
+import { checkAllowed, holderOf, type RegistryIam } from "./permissions";
 import { isDigest, parseRoute, renderRoute, type RepositoryRoute, type Route } from "./routes";
 import { createLinkSigner } from "./signed-url";
 import { type Answer, type Storage, type StorageRequest } from "./storage";
@@ -36,6 +37,8 @@ export interface FrontOptions {
   readonly controlPlane: (host: RegistryHost) => ControlPlane;
   /** The registry-wide setting BLOB_MOUNTING, off as on a new account. */
   readonly blobMounting: boolean;
+  /** @default - whoever has credentials may do everything */
+  readonly iam?: RegistryIam;
 }
 
 /** What ECR adds to a registry and where it differs from one, as seen by a docker client. */
@@ -44,7 +47,7 @@ export interface Front {
   layers(host: LayerHost, request: FrontRequest): Promise<Answer>;
 }
 
-export function createFront({ storage, controlPlane, blobMounting }: FrontOptions): Front {
+export function createFront({ storage, controlPlane, blobMounting, iam }: FrontOptions): Front {
   const links = createLinkSigner();
   const oneAtATime = createQueues();
   /** The `Range` of each upload's first chunk, which ECR repeats for all later ones. */
@@ -53,10 +56,13 @@ export function createFront({ storage, controlPlane, blobMounting }: FrontOption
   const registry = async (host: RegistryHost, request: FrontRequest): Promise<Answer> => {
     const plane = controlPlane(host);
     const credentials = /^Basic (?<token>.+)$/i.exec(request.headers.authorization ?? "")?.groups?.token;
-    if (credentials === undefined || !(await plane.accepts(credentials))) return notAuthorized(host);
+    if (credentials === undefined) return notAuthorized(host);
+    const holder = iam && holderOf(iam, credentials);
+    if (holder === undefined && !(await plane.accepts(credentials))) return notAuthorized(host);
 
     const route = routeOf(request);
     if (route.kind === "base") return { status: 200, headers: {} };
+    if (iam && holder) await checkAllowed(iam, holder, host, request.method, route);
     const repository = await plane.repository(route.repository);
     if (!repository) throw new RepositoryUnknownError(route.repository, host.account);
 

@@ -8,9 +8,10 @@ import { pipeline } from "node:stream/promises";
 import { createAuthority, type CertificateAuthority } from "./authority";
 import { controlPlanes } from "./control-plane";
 import { createEmbeddedStorage } from "./embedded";
-import { DistributionError } from "./errors";
+import { DeniedError, DistributionError } from "./errors";
 import { createFront, type Front, type FrontRequest } from "./front";
 import { parseHost } from "./hosts";
+import type { RegistryIam } from "./permissions";
 import { MAX_RECORDED_REQUESTS, type RegistryEvent, type RequestRecord } from "./log";
 import { createProxy } from "./proxy";
 import type { Answer } from "./storage";
@@ -33,6 +34,8 @@ export interface RegistryOptions {
    * @default false
    */
   readonly blobMounting?: boolean;
+  /** Decides what may be done with a token that the gate handed out. @default - every token may do everything */
+  readonly iam?: RegistryIam;
   /** @default 0, any free port */
   readonly port?: number;
   readonly onEvent?: (event: RegistryEvent) => void;
@@ -68,6 +71,7 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     storage,
     controlPlane: (host) => planes.of(host),
     blobMounting: options.blobMounting ?? false,
+    iam: options.iam,
   });
   const requests: RequestRecord[] = [];
   const record = (request: RequestRecord): void => {
@@ -209,6 +213,7 @@ function failure(
   onEvent: (event: RegistryEvent) => void,
 ): Answer {
   const known = error instanceof DistributionError;
+  if (error instanceof DeniedError) onEvent({ kind: "refused", message: error.message });
   if (!known && !clientLeft) {
     onEvent({ kind: "failed", message: `${entry.method} ${entry.host}${entry.path} failed in the registry`, error });
   }
