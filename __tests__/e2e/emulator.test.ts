@@ -17,19 +17,23 @@ import {
   GetAuthorizationTokenCommand,
 } from "@aws-sdk/client-ecr";
 import {
+  AddPermissionCommand,
   CreateEventSourceMappingCommand,
   CreateFunctionCommand,
   DeleteEventSourceMappingCommand,
   GetEventSourceMappingCommand,
   GetFunctionCommand,
+  GetFunctionEventInvokeConfigCommand,
   LambdaClient,
   PutFunctionConcurrencyCommand,
+  PutFunctionEventInvokeConfigCommand,
   UpdateEventSourceMappingCommand,
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
   type CreateFunctionCommandInput,
 } from "@aws-sdk/client-lambda";
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateBucketCommand,
@@ -37,8 +41,10 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  GetBucketNotificationConfigurationCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   PutBucketNotificationConfigurationCommand,
   PutBucketPolicyCommand,
@@ -49,6 +55,7 @@ import {
   type FilterRule,
   type NotificationConfiguration,
 } from "@aws-sdk/client-s3";
+import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import {
   CreateQueueCommand,
   DeleteMessageCommand,
@@ -61,38 +68,79 @@ import {
 } from "@aws-sdk/client-sqs";
 import { strToU8, zipSync } from "fflate";
 
+import { startDelivery, type Delivery, type DeliveryEvent } from "../../local/delivery";
+import { startIam, type Iam } from "../../local/iam";
 import { startEventSourceMappings, type LambdaEvent } from "../../local/lambda";
 import { startMoto, type Moto } from "../../local/moto";
+import type { CallFact, Fact, ObjectFact } from "../../local/moto/facts";
 import { until } from "../support/until";
 
 jest.setTimeout(60_000);
 
 const ROOT = resolve(__dirname, "../..");
-const ROLE = "arn:aws:iam::123456789012:role/function";
+const ACCOUNT = "123456789012";
+const ROLE = `arn:aws:iam::${ACCOUNT}:role/function`;
 const PART = Buffer.alloc(5 * 1024 * 1024, "a");
 /** The first start installs moto. */
 const INSTALL_MS = 300_000;
 
 let moto: Moto;
+let iam: Iam;
+let delivery: Delivery;
 let s3: S3Client;
 let sqs: SQSClient;
+let sns: SNSClient;
 let lambda: LambdaClient;
 let logs: CloudWatchLogsClient;
 let names = 0;
+/** A changed policy is seen after a moment; who does not want to wait adds to this. */
+let policiesAgeMs = 0;
+/** What moto told, what became of it, and what reached EventBridge and functions. */
+const facts: Fact[] = [];
+const deliveries: DeliveryEvent[] = [];
+const onBus: { readonly detail: { readonly bucket?: { readonly name: string } } }[] = [];
+const invoked: { readonly functionArn: string; readonly event: unknown }[] = [];
 
 beforeAll(async () => {
-  moto = await startMoto({ directory: ROOT });
+  moto = await startMoto({
+    directory: ROOT,
+    onFact: (fact) => {
+      facts.push(fact);
+      delivery.onFact(fact);
+    },
+    onNotificationDestinations: (asked) => delivery.onNotificationDestinations(asked),
+  });
+  iam = startIam({ endpoint: moto.url, region: "us-east-1", now: () => Date.now() + policiesAgeMs });
+  delivery = await deliver();
   s3 = new S3Client(client(moto));
   sqs = new SQSClient(client(moto));
+  sns = new SNSClient(client(moto));
   lambda = new LambdaClient(client(moto));
   logs = new CloudWatchLogsClient(client(moto));
   await makeRole();
 }, INSTALL_MS);
 
 afterAll(async () => {
-  for (const one of [s3, sqs, lambda, logs]) one.destroy();
+  for (const one of [s3, sqs, sns, lambda, logs]) one.destroy();
+  await delivery.close();
+  await iam.close();
   await moto.close();
 });
+
+function deliver(duplicateMultipart = false): Promise<Delivery> {
+  return startDelivery({
+    endpoint: moto.url,
+    region: "us-east-1",
+    iam,
+    duplicateMultipart,
+    bus: { put: (event) => onBus.push(event) },
+    invoke: (functionArn, event, requestId) => {
+      invoked.push({ functionArn, event });
+      return Promise.resolve({ requestId, payload: null });
+    },
+    onEvent: (event) => deliveries.push(event),
+  });
+}
 
 function client({ url }: Moto) {
   return { endpoint: url, region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };
@@ -150,18 +198,60 @@ async function drain(url: string): Promise<unknown[]> {
   }
 }
 
-async function records(url: string): Promise<S3Record[]> {
-  return (await drain(url)).flatMap((body) => (body as { Records: S3Record[] }).Records);
+/** What is delivered to a queue, once there is as much. */
+async function delivered<Body>(url: string, count: number): Promise<Body[]> {
+  const bodies: unknown[] = [];
+  await until(`${count} messages`, async () => bodies.push(...(await drain(url))) >= count);
+  return bodies as Body[];
 }
 
-/** A bucket whose events go to a queue that holds none yet. */
-async function makeBucket({ versioned = true, rules = undefined as FilterRule[] | undefined } = {}) {
+async function records(url: string, count: number): Promise<S3Record[]> {
+  return (await delivered<{ Records: S3Record[] }>(url, count)).flatMap((body) => body.Records);
+}
+
+/** What was told of a bucket's objects, once there is as much. */
+function objects(Bucket: string, count: number): Promise<ObjectFact[]> {
+  return until(`${count} facts`, () => {
+    const found = facts.filter((fact) => fact.fact === "object" && fact.bucket === Bucket) as ObjectFact[];
+    return found.length >= count && found;
+  });
+}
+
+function calls(Bucket: string, count: number): Promise<CallFact[]> {
+  return until(`${count} calls`, () => {
+    const found = facts.filter((fact) => fact.fact === "call" && fact.bucket === Bucket) as CallFact[];
+    return found.length >= count && found;
+  });
+}
+
+/** A statement that lets a service in, for a resource of this account. */
+function letIn(service: string, action: string, resource: string, source: string): string {
+  const Condition = { ArnLike: { "aws:SourceArn": source }, StringEquals: { "aws:SourceAccount": ACCOUNT } };
+  const statement = { Effect: "Allow", Principal: { Service: service }, Action: action, Resource: resource, Condition };
+  return JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+}
+
+/** A queue that buckets may report to, or topics where `service` says so. */
+function makeOpenQueue(service: "s3" | "sns" = "s3") {
+  const queueName = `queue-${names + 1}`;
+  const arn = `arn:aws:sqs:us-east-1:${ACCOUNT}:${queueName}`;
+  const source = service === "s3" ? "arn:aws:s3:::*" : `arn:aws:sns:us-east-1:${ACCOUNT}:*`;
+  return makeQueue({ Policy: letIn(`${service}.amazonaws.com`, "sqs:SendMessage", arn, source) });
+}
+
+async function makePlainBucket(versioned = true): Promise<string> {
   const Bucket = name("bucket");
-  const queue = await makeQueue();
   await s3.send(new CreateBucketCommand({ Bucket }));
   if (versioned) {
     await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
   }
+  return Bucket;
+}
+
+/** A bucket whose events go to a queue that holds none yet. */
+async function makeBucket({ versioned = true, rules = undefined as FilterRule[] | undefined } = {}) {
+  const Bucket = await makePlainBucket(versioned);
+  const queue = await makeOpenQueue();
   const Filter = rules && { Key: { FilterRules: rules } };
   const QueueConfigurations = [{ Id: "drops", QueueArn: queue.arn, Events: ["s3:ObjectCreated:*" as const], Filter }];
   await s3.send(
@@ -190,7 +280,7 @@ describe("S3 events", () => {
     const { Bucket, queue } = await makeBucket();
     const { VersionId } = await s3.send(new PutObjectCommand({ Bucket, Key: "in/a b+ü.zip", Body: "hello" }));
 
-    expect(await drain(queue.url)).toEqual([
+    expect(await delivered(queue.url, 1)).toEqual([
       {
         Records: [
           {
@@ -231,7 +321,7 @@ describe("S3 events", () => {
     const { Bucket, queue } = await makeBucket({ versioned: false });
     await s3.send(new PutObjectCommand({ Bucket, Key: "a.zip", Body: "hello" }));
 
-    expect((await records(queue.url)).map(({ s3: { object } }) => Object.keys(object).sort())).toEqual([
+    expect((await records(queue.url, 1)).map(({ s3: { object } }) => Object.keys(object).sort())).toEqual([
       ["eTag", "key", "sequencer", "size"],
     ]);
   });
@@ -242,12 +332,13 @@ describe("S3 events", () => {
     await Promise.all(bodies.map((Body) => s3.send(new PutObjectCommand({ Bucket, Key: "a.zip", Body }))));
 
     const { Versions } = await s3.send(new ListObjectVersionsCommand({ Bucket }));
-    const bySequencer = (await records(queue.url))
+    const bySequencer = (await records(queue.url, bodies.length))
       .map((record) => record.s3.object)
       .sort((a, b) => (a.sequencer < b.sequencer ? 1 : -1))
       .map(({ versionId }) => versionId);
     expect(bySequencer).toHaveLength(bodies.length);
     expect(Versions!.map(({ VersionId }) => VersionId)).toEqual(bySequencer);
+    expect((await objects(Bucket, bodies.length)).map(({ versionId }) => versionId).reverse()).toEqual(bySequencer);
   });
 
   test("begin with a test event when they are configured", async () => {
@@ -263,59 +354,170 @@ describe("S3 events", () => {
     });
   });
 
-  test("are filtered by prefix and suffix", async () => {
+  test("are filtered by prefix and suffix, which are URL-encoded", async () => {
     const { Bucket, queue } = await makeBucket({
       rules: [
-        { Name: "prefix", Value: "in/" },
+        { Name: "prefix", Value: "in+%C3%BC/" },
         { Name: "suffix", Value: ".zip" },
       ],
     });
-    for (const Key of ["in/a.zip", "in/a.tar", "a.zip", "out/in/a.zip"]) {
+    for (const Key of ["in ü/a.tar", "a.zip", "out/in ü/a.zip", "in+ü/a.zip", "in ü/a+%.zip"]) {
       await s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" }));
     }
 
-    expect((await records(queue.url)).map((record) => record.s3.object.key)).toEqual(["in/a.zip"]);
+    expect((await records(queue.url, 1)).map((record) => record.s3.object.key)).toEqual(["in+%C3%BC/a%2B%25.zip"]);
   });
 
-  test("come once for a multipart upload, with the version and etag of the whole", async () => {
+  test("come once for a multipart upload, with the version and etag of the whole, and once for a copy", async () => {
     const { Bucket, queue } = await makeBucket();
     const { versionId, etag } = await upload(Bucket, "a.zip");
+    await s3.send(new CopyObjectCommand({ Bucket, Key: "b.zip", CopySource: `${Bucket}/a.zip` }));
 
-    const found = await records(queue.url);
-    expect(found.map(({ eventName }) => eventName)).toEqual(["ObjectCreated:CompleteMultipartUpload"]);
+    const found = await records(queue.url, 2);
+    expect(found.map(({ eventName }) => eventName)).toEqual([
+      "ObjectCreated:CompleteMultipartUpload",
+      "ObjectCreated:Copy",
+    ]);
     expect(found[0]!.s3.object).toMatchObject({ versionId, eTag: etag.replaceAll('"', ""), size: PART.length + 3 });
   });
 
-  test("come once for a copy", async () => {
-    const { Bucket, queue } = await makeBucket();
-    await upload(Bucket, "a.zip");
-    await drain(queue.url);
-    await s3.send(new CopyObjectCommand({ Bucket, Key: "b.zip", CopySource: `${Bucket}/a.zip` }));
-
-    expect((await records(queue.url)).map(({ eventName }) => eventName)).toEqual(["ObjectCreated:Copy"]);
-  });
-
   test("come twice for a multipart upload where that is asked for: the same event", async () => {
-    const twice = await startMoto({ directory: ROOT, duplicateMultipart: true });
-    const usual = { s3, sqs };
+    const once = delivery;
+    delivery = await deliver(true);
     try {
-      s3 = new S3Client(client(twice));
-      sqs = new SQSClient(client(twice));
       const { Bucket, queue } = await makeBucket();
       await upload(Bucket, "a.zip");
 
-      const found = await records(queue.url);
+      const found = await records(queue.url, 2);
       expect(found.map(({ eventName }) => eventName)).toEqual(Array(2).fill("ObjectCreated:CompleteMultipartUpload"));
       expect(found[0]).toEqual(found[1]);
     } finally {
-      ({ s3, sqs } = usual);
-      await twice.close();
+      await delivery.close();
+      delivery = once;
     }
+  });
+
+  test("are told of what is created and deleted, with and without versions, by one call or many", async () => {
+    const Key = "in/a b+ü%25.zip";
+    const tell = async (versioned: boolean, count: number, act: (Bucket: string) => Promise<unknown>) => {
+      const Bucket = await makePlainBucket(versioned);
+      await act(Bucket);
+      return objects(Bucket, count);
+    };
+
+    const plain = await tell(false, 2, async (Bucket) => {
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" }));
+      await s3.send(new DeleteObjectCommand({ Bucket, Key: "never there" }));
+      await s3.send(new DeleteObjectCommand({ Bucket, Key }));
+    });
+    expect(plain.map(({ eventName, key, size, etag, versionId }) => [eventName, key, size, etag, versionId])).toEqual([
+      ["ObjectCreated:Put", Key, 5, "5d41402abc4b2a76b9719d911017c592", undefined],
+      ["ObjectRemoved:Delete", Key, undefined, undefined, undefined],
+    ]);
+
+    let version: string | undefined;
+    let marker: string | undefined;
+    const versioned = await tell(true, 4, async (Bucket) => {
+      ({ VersionId: version } = await s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" })));
+      ({ VersionId: marker } = await s3.send(new DeleteObjectCommand({ Bucket, Key })));
+      const Objects = [
+        { Key, VersionId: version },
+        { Key, VersionId: marker },
+      ];
+      await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }));
+    });
+    expect(versioned.map(({ eventName, key, versionId }) => [eventName, key, versionId])).toEqual([
+      ["ObjectCreated:Put", Key, version],
+      ["ObjectRemoved:DeleteMarkerCreated", Key, marker],
+      ["ObjectRemoved:Delete", Key, version],
+      ["ObjectRemoved:Delete", Key, marker],
+    ]);
+    const sequencers = versioned.map(({ sequencer }) => sequencer);
+    expect([...sequencers].sort()).toEqual(sequencers);
+  });
+
+  test("go to queues, topics, functions and EventBridge", async () => {
+    const Bucket = await makePlainBucket();
+    const queue = await makeOpenQueue();
+    const functionArn = await makeInvocable(Bucket);
+    const topic = await makeTopic();
+    const [raw, wrapped] = [await makeOpenQueue("sns"), await makeOpenQueue("sns")];
+    await subscribe(topic, raw.arn, "true");
+    await subscribe(topic, wrapped.arn, "false");
+    const Events = ["s3:ObjectCreated:Put" as const];
+    await s3.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket,
+        NotificationConfiguration: {
+          QueueConfigurations: [{ Id: "to-queue", QueueArn: queue.arn, Events }],
+          TopicConfigurations: [{ Id: "to-topic", TopicArn: topic, Events }],
+          LambdaFunctionConfigurations: [{ Id: "to-function", LambdaFunctionArn: functionArn, Events }],
+          EventBridgeConfiguration: {},
+        },
+      }),
+    );
+    await Promise.all([queue, raw, wrapped].map(({ url }) => delivered(url, 1)));
+    await s3.send(new PutObjectCommand({ Bucket, Key: "a.zip", Body: "hello" }));
+
+    const idsOf = (events: unknown[]) =>
+      (events as { Records: { s3: { configurationId: string } }[] }[]).map(({ Records }) =>
+        Records.map(({ s3: { configurationId } }) => configurationId),
+      );
+    expect(idsOf(await delivered(queue.url, 1))).toEqual([["to-queue"]]);
+    const fromTopic = await delivered(raw.url, 1);
+    expect(idsOf(fromTopic)).toEqual([["to-topic"]]);
+    expect(await delivered(wrapped.url, 1)).toMatchObject([
+      { Type: "Notification", TopicArn: topic, Message: JSON.stringify(fromTopic[0]) },
+    ]);
+    const event = await until("the function runs", () => invoked.find((one) => one.functionArn === functionArn)?.event);
+    expect(idsOf([event])).toEqual([["to-function"]]);
+    expect(onBus.filter(({ detail }) => detail.bucket?.name === Bucket)).toMatchObject([
+      { source: "aws.s3", "detail-type": "Object Created", detail: { object: { key: "a.zip" }, reason: "PutObject" } },
+    ]);
+  });
+
+  test("are lost where the destination no longer lets S3 in, and a new configuration is refused", async () => {
+    const { Bucket, queue } = await makeBucket();
+    const Policy = letIn("s3.amazonaws.com", "sqs:SendMessage", queue.arn, "arn:aws:s3:::another");
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl: queue.url, Attributes: { Policy } }));
+    policiesAgeMs += 10_000;
+    await s3.send(new PutObjectCommand({ Bucket, Key: "a.zip", Body: "hello" }));
+
+    const refused = await until("it is refused", () =>
+      deliveries.find((event) => event.type === "refused" && event.destination === queue.arn),
+    );
+    expect(refused).toMatchObject({
+      source: `arn:aws:s3:::${Bucket}`,
+      subject: "ObjectCreated:Put a.zip",
+      reason: expect.stringMatching(
+        `is not authorized to perform: sqs:SendMessage on resource: ${queue.arn} because`,
+      ) as string,
+    });
+    expect(await drain(queue.url)).toEqual([]);
+
+    const before = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+    const missing = `arn:aws:sqs:us-east-1:${ACCOUNT}:missing`;
+    const unknown = await makeQueue({ Policy: Policy.replace("ArnLike", "NumericLessThan") });
+    for (const QueueArn of [queue.arn, missing, unknown.arn]) {
+      const QueueConfigurations = [{ QueueArn, Events: ["s3:ObjectRemoved:*" as const] }];
+      const input = { Bucket, NotificationConfiguration: { QueueConfigurations } };
+      await expect(s3.send(new PutBucketNotificationConfigurationCommand(input))).rejects.toMatchObject({
+        name: "InvalidArgument",
+        message: "Unable to validate the following destination configurations",
+        ArgumentName: QueueArn,
+        $metadata: { httpStatusCode: 400 },
+      });
+    }
+    const after = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+    expect(after.QueueConfigurations).toEqual(before.QueueConfigurations);
+    expect(deliveries.filter(({ type }) => type === "problem")).toMatchObject([
+      { error: { name: "UnsupportedPolicyError" } },
+    ]);
+    expect(await drain(queue.url)).toEqual([]);
   });
 
   test("to EventBridge are read back as switched on, or not", async () => {
     const { Bucket, queue } = await makeBucket();
-    // As text: the SDK for JavaScript leaves an empty element out.
     const read = async () => (await fetch(`${moto.url}/${Bucket}?notification`)).text();
     const flag = "<EventBridgeConfiguration/></NotificationConfiguration>";
     const configure = (NotificationConfiguration: NotificationConfiguration) =>
@@ -329,6 +531,83 @@ describe("S3 events", () => {
     expect(await read()).toContain(flag);
     await configure({});
     expect(await read()).not.toContain(flag);
+  });
+});
+
+describe("S3 calls", () => {
+  const second = (time: string | Date) => new Date(time).toISOString().slice(0, 19);
+
+  test("are told with the times of what they did", async () => {
+    const Bucket = await makePlainBucket();
+    const Key = "in/a b+ü%25.zip";
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
+    const { ETag } = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: "hello" }));
+    await delay(1100);
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    const done = await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }));
+    const { Versions } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: Key }));
+    const put = await s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" }));
+    const head = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+    const CopySource = encodeURIComponent(`${Bucket}/${Key}`);
+    const copy = await s3.send(new CopyObjectCommand({ Bucket, Key: "copy", CopySource }));
+    const deleted = await s3.send(new DeleteObjectCommand({ Bucket, Key: "copy" }));
+
+    const told = await calls(Bucket, 5);
+    expect(told.map(({ eventName, key, uploadId, versionId }) => [eventName, key, uploadId, versionId])).toEqual([
+      ["CreateMultipartUpload", Key, UploadId, undefined],
+      ["CompleteMultipartUpload", Key, UploadId, done.VersionId],
+      ["PutObject", Key, undefined, put.VersionId],
+      ["CopyObject", "copy", undefined, copy.VersionId],
+      ["DeleteObject", "copy", undefined, deleted.VersionId],
+    ]);
+    expect(told.map(({ account, region, errorCode }) => [account, region, errorCode])).toEqual(
+      Array(5).fill([ACCOUNT, "us-east-1", undefined]),
+    );
+    expect(told[2]!.requestId).toBe(put.$metadata.requestId);
+    expect((await objects(Bucket, 4)).map(({ requestId, time }) => [requestId, time])).toEqual(
+      told.slice(1).map(({ requestId, time }) => [requestId, time]),
+    );
+
+    expect(Uploads!.map((upload) => [upload.Key, upload.UploadId])).toEqual([[Key, UploadId]]);
+    const start = second(told[0]!.time);
+    expect(second(Uploads![0]!.Initiated!)).toBe(start);
+    expect(second(Versions![0]!.LastModified!)).toBe(start);
+    expect(second(told[1]!.time) > start).toBe(true);
+    expect(second(head.LastModified!)).toBe(second(told[2]!.time));
+  });
+
+  test("are told where they fail, and an upload that was aborted is gone", async () => {
+    const Bucket = await makePlainBucket();
+    const Key = "a.zip";
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    const Parts = [{ PartNumber: 1, ETag: '"5d41402abc4b2a76b9719d911017c592"' }];
+    const gone = { name: "NoSuchUpload", $metadata: { httpStatusCode: 404 } };
+    const part = { Bucket, Key, UploadId, PartNumber: 1, Body: "hello" };
+    await expect(s3.send(new UploadPartCommand(part))).rejects.toMatchObject(gone);
+    const completion = { Bucket, Key, UploadId, MultipartUpload: { Parts } };
+    await expect(s3.send(new CompleteMultipartUploadCommand(completion))).rejects.toMatchObject(gone);
+    const copy = { Bucket, Key, CopySource: `${Bucket}/missing` };
+    await expect(s3.send(new CopyObjectCommand(copy))).rejects.toMatchObject({ name: "NoSuchKey" });
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" }));
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Deny", Principal: "*", Action: "s3:*", Resource: `arn:aws:s3:::${Bucket}/*` }],
+    });
+    await s3.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+    await expect(s3.send(new PutObjectCommand({ Bucket, Key, Body: "hello" }))).rejects.toThrow();
+
+    expect((await calls(Bucket, 6)).map(({ eventName, errorCode }) => [eventName, errorCode])).toEqual([
+      ["CreateMultipartUpload", undefined],
+      ["AbortMultipartUpload", undefined],
+      ["CompleteMultipartUpload", "NoSuchUpload"],
+      ["CopyObject", "NoSuchKey"],
+      ["PutObject", undefined],
+      ["PutObject", "AccessDenied"],
+    ]);
+    expect((await s3.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads).toBeUndefined();
+    expect(await objects(Bucket, 1)).toHaveLength(1);
   });
 });
 
@@ -428,6 +707,41 @@ describe("ECR", () => {
   });
 });
 
+async function makeTopic(): Promise<string> {
+  const Name = name("topic");
+  const arn = `arn:aws:sns:us-east-1:${ACCOUNT}:${Name}`;
+  const Policy = letIn("s3.amazonaws.com", "sns:Publish", arn, "arn:aws:s3:::*");
+  await sns.send(new CreateTopicCommand({ Name, Attributes: { Policy } }));
+  return arn;
+}
+
+function subscribe(TopicArn: string, Endpoint: string, RawMessageDelivery: "true" | "false") {
+  return sns.send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint, Attributes: { RawMessageDelivery } }));
+}
+
+describe("SNS", () => {
+  test("delivers what is published, as far as the queue's policy goes", async () => {
+    const topic = await makeTopic();
+    const [open, shut] = [await makeOpenQueue("sns"), await makeQueue()];
+    await subscribe(topic, shut.arn, "false");
+    await subscribe(topic, open.arn, "false");
+    const { MessageId } = await sns.send(
+      new PublishCommand({ TopicArn: topic, Message: "ünder", Subject: "greeting" }),
+    );
+
+    expect(await delivered(open.url, 1)).toMatchObject([{ MessageId, Message: "ünder", Subject: "greeting" }]);
+    const refused = () => deliveries.find((event) => event.type === "refused" && event.destination === shut.arn);
+    expect(await until("it is refused", refused)).toMatchObject({ source: topic, subject: `message ${MessageId!}` });
+    expect(await drain(shut.url)).toEqual([]);
+  });
+
+  test("refuses messages with attributes, which are not delivered here", async () => {
+    const MessageAttributes = { kind: { DataType: "String", StringValue: "drop" } };
+    const input = { TopicArn: await makeTopic(), Message: "hello", MessageAttributes };
+    await expect(sns.send(new PublishCommand(input))).rejects.toThrow(/MessageAttributes and MessageStructure/);
+  });
+});
+
 describe("SQS", () => {
   test("returns redrive policies as they were set", async () => {
     const deadLetters = await makeQueue();
@@ -511,7 +825,36 @@ async function makeFunction(settings: Partial<CreateFunctionCommandInput> = {}, 
   return FunctionName;
 }
 
+/** The ARN of a function that a bucket may invoke. */
+async function makeInvocable(Bucket: string): Promise<string> {
+  const FunctionName = await makeFunction();
+  await lambda.send(
+    new AddPermissionCommand({
+      FunctionName,
+      StatementId: "bucket",
+      Action: "lambda:InvokeFunction",
+      Principal: "s3.amazonaws.com",
+      SourceArn: `arn:aws:s3:::${Bucket}`,
+      SourceAccount: ACCOUNT,
+    }),
+  );
+  return `arn:aws:lambda:us-east-1:${ACCOUNT}:function:${FunctionName}`;
+}
+
 describe("Lambda", () => {
+  test("returns the settings of asynchronous invocations as they were put last", async () => {
+    const FunctionName = await makeFunction();
+    const read = () => lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName }));
+    await expect(read()).rejects.toMatchObject({ name: "ResourceNotFoundException" });
+    const put = (settings: object) =>
+      lambda.send(new PutFunctionEventInvokeConfigCommand({ FunctionName, ...settings }));
+    await put({ MaximumRetryAttempts: 1, MaximumEventAgeInSeconds: 60 });
+    const DestinationConfig = { OnFailure: { Destination: `arn:aws:sqs:us-east-1:${ACCOUNT}:failures` } };
+    await put({ MaximumRetryAttempts: 0, DestinationConfig });
+    expect(await read()).toMatchObject({ MaximumRetryAttempts: 0, DestinationConfig });
+    expect((await read()).MaximumEventAgeInSeconds).toBeUndefined();
+  });
+
   test("returns a function's settings as they were made and changed", async () => {
     const FunctionName = await makeFunction();
     const read = async () => (await lambda.send(new GetFunctionCommand({ FunctionName }))).Configuration!;
@@ -673,9 +1016,15 @@ test("an applied mapping: messages run the applied zip, failures go to the dead-
   }
 });
 
-test("the emulator is gone after it is closed, and closing twice is fine", async () => {
+test("the emulator alone accepts every destination, is gone after it is closed, and closing twice is fine", async () => {
   const other = await startMoto({ directory: ROOT });
-  expect((await fetch(other.url)).status).toBe(200);
+  const otherS3 = new S3Client(client(other));
+  const Bucket = name("bucket");
+  await otherS3.send(new CreateBucketCommand({ Bucket }));
+  const QueueArn = `arn:aws:sqs:us-east-1:${ACCOUNT}:missing`;
+  const NotificationConfiguration = { QueueConfigurations: [{ QueueArn, Events: ["s3:ObjectCreated:*" as const] }] };
+  await otherS3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }));
+  otherS3.destroy();
 
   await other.close();
   await other.close();

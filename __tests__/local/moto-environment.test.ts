@@ -54,7 +54,7 @@ test("is made once, from the requirements, and says that it takes a while", asyn
   expect(python).toBe(join(directory, ".local", "venv", environments()[0]!, "bin", "python"));
   expect(environments()).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)]);
   expect(progress).toEqual([
-    `Installing the emulator (moto) into ${join(directory, ".local", "venv", environments()[0]!)}, once; this takes about 20 s`,
+    `Installing the emulator (moto) and the AWS CLI into ${join(directory, ".local", "venv", environments()[0]!)}, once; this takes about 20 s`,
   ]);
   expect(readFileSync(join(directory, "pip.log"), "utf8")).toMatch(
     /^-m pip install --quiet --disable-pip-version-check --requirement \S+\/local\/moto\/requirements\.txt\n$/,

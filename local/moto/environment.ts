@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { InstallError, PythonError, VirtualEnvironmentError } from "./errors";
@@ -39,7 +39,7 @@ export async function ensureMoto(projectDirectory: string, options: EnvironmentO
   await checkPython(python);
   // Its interpreter is a link that leads nowhere once that Python is uninstalled.
   await rm(finished, { recursive: true, force: true });
-  onProgress(`Installing the emulator (moto) into ${finished}, once; this takes about 20 s`);
+  onProgress(`Installing the emulator (moto) and the AWS CLI into ${finished}, once; this takes about 20 s`);
   await mkdir(join(projectDirectory, ".local", "venv"), { recursive: true });
   const unfinished = await mkdtemp(`${finished}.`);
   try {
@@ -54,9 +54,19 @@ export async function ensureMoto(projectDirectory: string, options: EnvironmentO
   return interpreter(finished);
 }
 
+/** Holds the AWS CLI, `aws`, and nothing else: the folder of the interpreter would put its Python in place of the machine's. */
+export function commandsFolder(python: string): string {
+  return join(dirname(dirname(python)), "commands");
+}
+
 function interpreter(environment: string): string {
   return join(environment, "bin", "python");
 }
+
+/** pip's own would name the interpreter by the path that the environment has while it is being made. */
+const AWS_COMMAND = `#!/bin/sh
+exec "$(dirname "$0")/../bin/python" -m awscli "$@"
+`;
 
 async function checkPython(python: string): Promise<void> {
   const minimum = MINIMUM_PYTHON.join(".");
@@ -80,6 +90,9 @@ async function build(python: string, environment: string): Promise<void> {
   await run(interpreter(environment), pip, { timeout: INSTALL_LIMIT_MS }).catch((error: unknown) => {
     throw new InstallError(REQUIREMENTS, outputOf(error));
   });
+  const commands = commandsFolder(interpreter(environment));
+  await mkdir(commands);
+  await writeFile(join(commands, "aws"), AWS_COMMAND, { mode: 0o755 });
 }
 
 function outputOf(error: unknown): string {

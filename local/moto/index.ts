@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { ensureMoto } from "./environment";
+import { commandsFolder, ensureMoto } from "./environment";
 import { EmulatorStartError } from "./errors";
+import type { Fact, NotificationDestinations, RefusedDestination } from "./facts";
 
 export { ensureMoto } from "./environment";
 
@@ -19,13 +20,21 @@ export interface MotoOptions {
   readonly port?: number;
   /** Gets each line of moto's request log. @default - the lines are dropped */
   readonly onLog?: (line: string) => void;
-  /** Deliver the S3 event of each multipart upload twice: "at least once" put to the test. @default false */
-  readonly duplicateMultipart?: boolean;
+  /** Gets what happened, in the order in which it happened; moto itself delivers nothing. @default - nobody is told */
+  readonly onFact?: (fact: Fact) => void;
+  /**
+   * Looks at the destinations of a notification configuration before it is accepted, and returns those that S3 may not send
+   * to: the call fails then, as on AWS.
+   * @default - all are accepted
+   */
+  readonly onNotificationDestinations?: (asked: NotificationDestinations) => Promise<readonly RefusedDestination[]>;
 }
 
 export interface Moto {
   /** Every AWS API that moto knows, for `AWS_ENDPOINT_URL`. */
   readonly url: string;
+  /** Folder with the AWS CLI, for the PATH of whoever has it in AWS. */
+  readonly commands: string;
   /** Ends moto and forgets everything that it held. */
   close(): Promise<void>;
 }
@@ -42,7 +51,6 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
     env: {
       ...process.env,
       PYTHONDONTWRITEBYTECODE: "1",
-      MOTO_DUPLICATE_MULTIPART: options.duplicateMultipart === true ? "1" : "0",
     },
   });
   const lastLines: string[] = [];
@@ -52,15 +60,22 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
     options.onLog?.(line);
   });
   try {
-    const url = await announcedUrl(child, lastLines);
-    return { url, close: () => stop(child) };
+    const url = await announcedUrl(child, lastLines, (line) => {
+      hear(JSON.parse(line) as Fact | Question, child, options);
+    });
+    return { url, commands: commandsFolder(python), close: () => stop(child) };
   } catch (error) {
     await stop(child);
     throw error;
   }
 }
 
-function announcedUrl(child: ChildProcessWithoutNullStreams, lastLines: readonly string[]): Promise<string> {
+/** The first line that the launcher prints; `onLine` gets the others. */
+function announcedUrl(
+  child: ChildProcessWithoutNullStreams,
+  lastLines: readonly string[],
+  onLine: (line: string) => void,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (what: string): void => {
       clearTimeout(limit);
@@ -75,11 +90,30 @@ function announcedUrl(child: ChildProcessWithoutNullStreams, lastLines: readonly
     child.once("close", (code, signal) => {
       fail(`ended with ${signal ?? `exit code ${code}`} before it answered`);
     });
-    createInterface({ input: child.stdout }).once("line", (line) => {
+    const lines = createInterface({ input: child.stdout });
+    lines.once("line", (line) => {
       clearTimeout(limit);
+      lines.on("line", onLine);
       resolve((JSON.parse(line) as { url: string }).url);
     });
   });
+}
+
+type Question = NotificationDestinations & { readonly ask: number };
+
+function hear(line: Fact | Question, child: ChildProcessWithoutNullStreams, options: MotoOptions): void {
+  if ("fact" in line) {
+    options.onFact?.(line);
+    return;
+  }
+  const { ask, ...asked } = line;
+  const { onNotificationDestinations = () => Promise.resolve([]) } = options;
+  void onNotificationDestinations(asked)
+    // Where nobody can look, nothing is accepted.
+    .catch((error: unknown) => asked.destinations.map((destination) => ({ destination, reason: String(error) })))
+    .then((refused) => {
+      if (child.stdin.writable) child.stdin.write(`${JSON.stringify({ answer: ask, refused })}\n`);
+    });
 }
 
 async function stop(child: ChildProcessWithoutNullStreams): Promise<void> {

@@ -3,21 +3,28 @@
 Prints one line of JSON, {"url": "http://127.0.0.1:PORT"}, once it answers; the request log goes to stderr.
 Ends when its standard input closes, so that it never outlives the process that started it.
 
-Environment:
-  MOTO_DUPLICATE_MULTIPART=1   deliver the event of a multipart upload twice, as AWS may ("at least once")
+moto itself delivers nothing, since it would look at no policy. What happens is told, one line of JSON each on standard
+output, in the order in which it happened (facts.ts describes the lines):
+  {"fact": "object" | "call" | "publish", ...}
+  {"ask": N, "question": "notification-destinations", ...}   answered by one line on standard input: {"answer": N, "refused": [...]}
 
 Each repair is one function: what AWS does, where that is written, and why the difference matters here.
 """
 
 import argparse
+import contextlib
 import contextvars
 import functools
+import itertools
 import json
 import os
+import queue
+import re
 import secrets
 import sys
 import threading
 import time
+import uuid
 from datetime import datetime
 from urllib.parse import quote, quote_plus
 
@@ -25,19 +32,29 @@ from urllib.parse import quote, quote_plus
 os.environ["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
 
 from moto.awslambda import models as lambda_models
-from moto.core.utils import iso_8601_datetime_with_milliseconds, unix_time, unix_time_millis, utcnow
+from moto.cloudtrail import models as cloudtrail_models
+from moto.cloudtrail import responses as cloudtrail_responses
+from moto.core.utils import (
+    iso_8601_datetime_with_milliseconds,
+    iso_8601_datetime_without_milliseconds_s3,
+    unix_time,
+    unix_time_millis,
+    utcnow,
+)
 from moto.ecr import models as ecr_models
 from moto.ecr import responses as ecr_responses
 from moto.iam.access_control import IAMPolicy
+from moto.s3 import exceptions as s3_exceptions
 from moto.s3 import models as s3_models
 from moto.s3 import notifications as s3_notifications
 from moto.s3 import responses as s3_responses
 from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sns import models as sns_models
+from moto.sns.exceptions import SNSInvalidParameter
 from moto.sqs import models as sqs_models
 from werkzeug.serving import make_server
 
 HOST = "127.0.0.1"
-DUPLICATE_MULTIPART = os.environ.get("MOTO_DUPLICATE_MULTIPART") == "1"
 
 
 def around(owner, name):
@@ -54,6 +71,35 @@ def around(owner, name):
         return replacement
 
     return decorate
+
+
+class Starter:
+    """The process that started this one: is told facts, and asked."""
+
+    def __init__(self):
+        self._printing = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._waiting = {}
+
+    def tell(self, line):
+        with self._printing:
+            print(json.dumps(line), flush=True)
+
+    def ask(self, question):
+        """Waits for the answer."""
+        number = next(self._numbers)
+        answer = self._waiting[number] = queue.SimpleQueue()
+        self.tell({"ask": number, **question})
+        return answer.get()
+
+    def listen(self):
+        """Takes answers until standard input closes."""
+        for line in sys.stdin:
+            answer = json.loads(line)
+            self._waiting.pop(answer["answer"]).put(answer)
+
+
+STARTER = Starter()
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------
@@ -80,7 +126,8 @@ def repair_versions_of_one_key_are_kept_in_order():
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 
     moto appends a version by read and write of a list, so that one of two parallel writes is lost; and it has no sequencer.
-    A drop that is overwritten at once is the case that the pipeline must get right.
+    A drop that is overwritten at once is the case that the pipeline must get right. The lock covers what is told of the write,
+    so that facts have that order too.
     """
     lock = threading.RLock()
 
@@ -89,78 +136,137 @@ def repair_versions_of_one_key_are_kept_in_order():
         original(key, *args, **kwargs)
         key.sequencer = SEQUENCER.next()
 
-    @around(s3_models.S3Backend, "put_object")
-    def put_object(original, *args, **kwargs):
-        with lock:
-            return original(*args, **kwargs)
+    for name in ("put_object", "copy_object", "complete_multipart_upload", "delete_object"):
+
+        @around(s3_models.S3Backend, name)
+        def one_at_a_time(original, *args, **kwargs):
+            with lock:
+                return original(*args, **kwargs)
 
 
-def repair_event_has_the_whole_schema():
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+class Call:
+    """A request to S3: what it did, for its own record and for the events that it causes."""
 
-    moto leaves out versionId, sequencer, userIdentity and others, and encodes the slashes of a key. The pipeline builds the
-    version that an event names, and orders events by their sequencer.
-    """
-
-    def event(event_name, bucket, key, notification_id):
-        created = event_name.startswith("s3:ObjectCreated:")
-        occurrence = {
-            "eventTime": iso_8601_datetime_with_milliseconds(),
-            "responseElements": {"x-amz-request-id": request_id(), "x-amz-id-2": host_id()},
-        }
-        described = {"key": quote_plus(key.name, safe="/")}
-        if created:
-            described["size"] = key.size
-            described["eTag"] = key.etag.strip('"')
-            # A duplicate of an event is the first once more.
-            described["sequencer"] = key.sequencer
-            occurrence = key.__dict__.setdefault("occurrence", occurrence)
-        else:
-            described["sequencer"] = SEQUENCER.next()
-        if key.version_id != "null":
-            described["versionId"] = key.version_id
-        record = {
-            "eventVersion": "2.1" if event_name.startswith(("s3:ObjectCreated:", "s3:ObjectRemoved:")) else "2.3",
-            "eventSource": "aws:s3",
-            "awsRegion": bucket.region_name,
-            "eventName": event_name.removeprefix("s3:"),
-            "userIdentity": {"principalId": "AWS:AIDACKCEVSQ6C2EXAMPLE"},
-            "requestParameters": {"sourceIPAddress": HOST},
-            **occurrence,
-            "s3": {
-                "s3SchemaVersion": "1.0",
-                "configurationId": notification_id,
-                "bucket": {
-                    "name": bucket.name,
-                    "ownerIdentity": {"principalId": "A3NL1KOZZKExample"},
-                    "arn": bucket.arn,
-                },
-                "object": described,
-            },
-        }
-        return {"Records": [record]}
-
-    s3_notifications._get_s3_event = event
+    def __init__(self):
+        self.request_id = secrets.token_hex(8).upper()
+        self.time = None
+        self.upload_id = None
 
 
-def repair_test_event_has_the_whole_schema():
-    """s3:TestEvent is sent when a notification is configured.
+CALL = contextvars.ContextVar("call", default=Call())
+
+
+@contextlib.contextmanager
+def new_call():
+    token = CALL.set(Call())
+    try:
+        yield
+    finally:
+        CALL.reset(token)
+
+
+def repair_events_are_told_and_not_delivered():
+    """What S3 reports of an object, told as a fact with the whole record of a notification but for its configurationId.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 
-    moto sends it without RequestId and HostId.
+    moto delivers at once, whatever the destination's policy says. Its events lack versionId, sequencer, userIdentity and
+    others, encode the slashes of a key, and miss most deletions. Events of tags and ACLs are left out: moto sends one with
+    each upload.
     """
+    event = s3_notifications.S3NotificationEvent
+    told = (
+        event.OBJECT_CREATED_PUT_EVENT,
+        event.OBJECT_CREATED_POST_EVENT,
+        event.OBJECT_CREATED_COPY_EVENT,
+        event.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT,
+        event.OBJECT_RESTORE_POST_EVENT,
+        event.OBJECT_RESTORE_COMPLETED_EVENT,
+    )
 
-    @around(s3_notifications, "_get_test_event")
-    def test_event(original, bucket_name):
-        return {**original(bucket_name), "RequestId": request_id(), "HostId": host_id()}
+    def send_event(_account_id, name, bucket, key):
+        # A finished multipart upload is one event, and not a Put as well.
+        if name not in told or (name == event.OBJECT_CREATED_PUT_EVENT and COMPLETING.get() is not None):
+            return
+        state = {"size": key.size, "eTag": key.etag.strip('"')}
+        if name.startswith("s3:ObjectCreated:"):
+            tell_object(name, bucket, key, stored_at(key), state, key.sequencer)
+        else:
+            tell_object(name, bucket, key, utcnow(), state)
+
+    s3_notifications.send_event = send_event
+
+    @around(s3_models.S3Backend, "delete_object")
+    def delete_object(original, backend, bucket_name, key_name, *args, **kwargs):
+        bucket = backend.get_bucket(bucket_name)
+        before = {id(version): version for version in bucket.keys.getlist(key_name, [])}
+        answer = original(backend, bucket_name, key_name, *args, **kwargs)
+        after = {id(version): version for version in bucket.keys.getlist(key_name, [])}
+        for identity in after.keys() - before.keys():
+            # A delete marker has the ETag of nothing.
+            state = {"eTag": "d41d8cd98f00b204e9800998ecf8427e"}
+            name = event.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
+            tell_object(name, bucket, after[identity], utcnow(), state, SEQUENCER.next())
+        for identity in before.keys() - after.keys():
+            tell_object(event.OBJECT_REMOVED_DELETE_EVENT, bucket, before[identity], utcnow(), {}, SEQUENCER.next())
+        return answer
 
 
-def request_id():
-    return secrets.token_hex(8).upper()
+def tell_object(event_name, bucket, key, moment, state, sequencer=None):
+    """Restores have no sequencer."""
+    call = CALL.get()
+    call.time = moment
+    name = event_name.removeprefix("s3:")
+    described = {"key": quote_plus(key.name, safe="/"), **state}
+    if key.version_id != "null":
+        described["versionId"] = key.version_id
+    if sequencer is not None:
+        described["sequencer"] = sequencer
+    record = {
+        "eventVersion": "2.1" if name.startswith(("ObjectCreated:", "ObjectRemoved:")) else "2.3",
+        "eventSource": "aws:s3",
+        "awsRegion": bucket.region_name,
+        "eventTime": iso_8601_datetime_with_milliseconds(moment),
+        "eventName": name,
+        "userIdentity": {"principalId": "AWS:AIDACKCEVSQ6C2EXAMPLE"},
+        "requestParameters": {"sourceIPAddress": HOST},
+        "responseElements": {"x-amz-request-id": call.request_id, "x-amz-id-2": secrets.token_urlsafe(57)},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {
+                "name": bucket.name,
+                "ownerIdentity": {"principalId": "A3NL1KOZZKExample"},
+                "arn": bucket.arn,
+            },
+            "object": described,
+        },
+    }
+    if name == "ObjectRestore:Completed":
+        restored = {
+            "lifecycleRestorationExpiryTime": iso_8601_datetime_with_milliseconds(key._expiry),
+            "lifecycleRestoreStorageClass": key.storage_class,
+        }
+        record["glacierEventData"] = {"restoreEventData": restored}
+    STARTER.tell(
+        {
+            "fact": "object",
+            "account": bucket.account_id,
+            "region": bucket.region_name,
+            "bucket": bucket.name,
+            "eventName": name,
+            "time": record["eventTime"],
+            "requestId": call.request_id,
+            "key": key.name,
+            **{field: described[field] for field in ("versionId", "sequencer") if field in described},
+            **({"size": state["size"]} if "size" in state else {}),
+            **({"etag": state["eTag"]} if "eTag" in state else {}),
+            "record": record,
+        }
+    )
 
 
-def host_id():
-    return secrets.token_urlsafe(57)
+def stored_at(key):
+    return getattr(key.last_modified, "ended", key.last_modified)
 
 
 class StartOfUpload(datetime):
@@ -172,26 +278,29 @@ class StartOfUpload(datetime):
         return self
 
 
-def repair_one_event_per_multipart_upload_dated_at_its_start():
-    """A finished multipart upload is one event, ObjectCreated:CompleteMultipartUpload, and its object's Last-Modified is the
-    start of the upload.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+# The multipart upload that is being completed.
+COMPLETING = contextvars.ContextVar("completing", default=None)
+
+
+def repair_multipart_uploads_are_dated_at_their_start():
+    """An unfinished upload is listed with the time at which it was initiated, and that is the Last-Modified of its object.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html (Initiated)
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (LastModified)
 
-    moto sends ObjectCreated:Put as well and dates the object at its end. Two builds of every drop would hide whether the
-    pipeline survives duplicates, and a wait for "modified after the build began" would seem to work.
+    moto initiates each upload in 2010 and dates the object at its end: a wait for "modified after the build began" would seem
+    to work, and the right one would not.
     """
-    completing = contextvars.ContextVar("completing", default=None)
 
     @around(s3_models.FakeMultipart, "__init__")
     def init_upload(original, upload, *args, **kwargs):
         original(upload, *args, **kwargs)
-        upload.initiated = utcnow()
+        upload.initiated = CALL.get().time = utcnow()
+        CALL.get().upload_id = upload.id
 
     @around(s3_models.FakeKey, "__init__")
     def init_key(original, key, *args, **kwargs):
         original(key, *args, **kwargs)
-        upload = completing.get()
+        upload = COMPLETING.get()
         # A copy of a multipart object also names that upload, but is made outside of its completion.
         if upload is not None and key.multipart is upload:
             ended, start = key.last_modified, upload.initiated
@@ -202,23 +311,150 @@ def repair_one_event_per_multipart_upload_dated_at_its_start():
 
     @around(s3_models.S3Backend, "complete_multipart_upload")
     def complete(original, backend, bucket_name, multipart_id, body):
-        token = completing.set(backend.get_bucket(bucket_name).multiparts.get(multipart_id))
+        token = COMPLETING.set(backend.get_bucket(bucket_name).multiparts.get(multipart_id))
         try:
             return original(backend, bucket_name, multipart_id, body)
         finally:
-            completing.reset(token)
+            COMPLETING.reset(token)
 
-    @around(s3_notifications, "send_event")
-    def send_event(original, account_id, event_name, bucket, key):
-        event = s3_notifications.S3NotificationEvent
-        if completing.get() is not None and event_name == event.OBJECT_CREATED_PUT_EVENT:
-            return
-        original(account_id, event_name, bucket, key)
-        if DUPLICATE_MULTIPART and event_name == event.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT:
-            original(account_id, event_name, bucket, key)
+    @around(s3_responses.S3Response, "list_multipart_uploads")
+    def list_multipart_uploads(original, response):
+        status, headers, body = original(response)
+        uploads = response.backend.list_multipart_uploads(response.bucket_name)
+
+        def dated(match):
+            upload = uploads[re.search("<UploadId>(.*?)</UploadId>", match[0])[1]]
+            initiated = iso_8601_datetime_without_milliseconds_s3(upload.initiated)
+            return re.sub("(?<=<Initiated>).*?(?=</Initiated>)", initiated, match[0])
+
+        return status, headers, re.sub("<Upload>.*?</Upload>", dated, body, flags=re.DOTALL)
 
     # Its one use there is to sort the versions of a key, the newest first: by the time at which each was stored.
     s3_models.unix_time_millis = lambda modified: unix_time_millis(getattr(modified, "ended", modified))
+
+
+def repair_an_upload_that_is_gone_is_told_so():
+    """A part of an upload that was aborted or completed, and its completion, fail with NoSuchUpload.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+
+    moto fails with status 500, which clients try again.
+    """
+
+    def missing(_uploads, upload_id):
+        raise s3_exceptions.NoSuchUpload(upload_id=upload_id)
+
+    s3_models.MultipartDict.__missing__ = missing
+
+
+def repair_calls_are_told():
+    """Each call that writes an object or an upload, told as a fact at its end: what CloudTrail records. Its time is that of
+    what it did: the upload's Initiated, or the moment at which the object was stored.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html
+
+    moto has no CloudTrail data events, and the request id of its answers is in no event.
+    """
+
+    def identified(answer):
+        answer[1].pop("x-amzn-requestid", None)
+        answer[1]["x-amz-request-id"] = CALL.get().request_id
+        return answer
+
+    @around(s3_responses.S3Response, "bucket_response")
+    def bucket_response(original, response, request, full_url, headers):
+        with new_call():
+            return identified(original(response, request, full_url, headers))
+
+    @around(s3_responses.S3Response, "key_response")
+    def key_response(original, response, request, full_url, headers):
+        with new_call():
+            try:
+                answer = identified(original(response, request, full_url, headers))
+            except Exception:
+                tell_call(response, request, full_url, (500, {}, b"<Code>InternalError</Code>"))
+                raise
+            tell_call(response, request, full_url, answer)
+            return answer
+
+
+def tell_call(response, request, full_url, answer):
+    name = api_call(request)
+    bucket = response.backend.buckets.get(response.parse_bucket_name_from_url(request, full_url))
+    if name is None or bucket is None:
+        return
+    call = CALL.get()
+    status, headers, body = answer
+    version_id = headers.get("x-amz-version-id", "null")
+    upload_id = request.args.get("uploadId", call.upload_id)
+    fact = {
+        "fact": "call",
+        "account": bucket.account_id,
+        "region": bucket.region_name,
+        "bucket": bucket.name,
+        "eventName": name,
+        "time": iso_8601_datetime_with_milliseconds(call.time or utcnow()),
+        "requestId": call.request_id,
+        "key": response.parse_key_name(),
+        **({"uploadId": upload_id} if upload_id is not None else {}),
+        **({"versionId": version_id} if version_id != "null" else {}),
+    }
+    if status >= 400:
+        code = re.search(b"<Code>(.*?)</Code>", body)
+        # moto refuses by a bucket's policy without a body.
+        fact["errorCode"] = code[1].decode() if code else "AccessDenied"
+    STARTER.tell(fact)
+
+
+def api_call(request):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html; None for what is not told."""
+    query = request.args
+    match request.method:
+        case "PUT" if not any(name in query for name in ("uploadId", "acl", "tagging", "retention", "legal-hold")):
+            return "CopyObject" if "x-amz-copy-source" in request.headers else "PutObject"
+        case "POST" if "uploads" in query:
+            return "CreateMultipartUpload"
+        case "POST" if "uploadId" in query:
+            return "CompleteMultipartUpload"
+        case "DELETE" if "uploadId" in query:
+            return "AbortMultipartUpload"
+        case "DELETE" if "tagging" not in query:
+            return "DeleteObject"
+    return None
+
+
+def repair_notification_destinations_are_validated():
+    """PutBucketNotificationConfiguration is refused where S3 may not send to a destination.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
+
+    moto accepts any destination: a stack that makes the notification before the queue's policy would apply here and fail on
+    AWS. Who started moto looks, and sends S3's test event.
+    """
+
+    @around(s3_models.FakeBucket, "set_notification_configuration")
+    def set_notification_configuration(original, bucket, configuration):
+        before = bucket.notification_configuration
+        try:
+            original(bucket, configuration)
+            new = bucket.notification_configuration
+            if new is None:
+                return
+            destinations = [each.arn for each in (*new.queue, *new.topic, *new.cloud_function)]
+            question = {
+                "question": "notification-destinations",
+                "account": bucket.account_id,
+                "region": bucket.region_name,
+                "bucket": bucket.name,
+                "bucketArn": bucket.arn,
+                "destinations": list(dict.fromkeys(destinations)),
+            }
+            refused = STARTER.ask(question)["refused"]
+            if refused:
+                message = "Unable to validate the following destination configurations"
+                raise s3_exceptions.InvalidArgumentError(message, refused[0]["destination"], refused[0]["reason"])
+        except Exception:
+            bucket.notification_configuration = before
+            raise
+
+    s3_notifications.send_test_event = lambda **_arguments: None
 
 
 def repair_eventbridge_flag_is_read_back():
@@ -376,7 +612,36 @@ def repair_no_function_runs_inside_moto():
     """
     # What moto adds to a queue's mappings is dropped; ListEventSourceMappings does not read it.
     sqs_models.Queue.lambda_event_source_mappings = property(lambda _queue: {}, lambda _queue, _mappings: None)
-    s3_notifications._invoke_awslambda = lambda *_arguments: None
+
+
+# --- SNS --------------------------------------------------------------------------------------------------------------
+
+
+def repair_messages_are_told_and_not_delivered():
+    """A published message goes to those subscriptions whose endpoints' policies let SNS in.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html
+
+    moto delivers without a look at policies, and takes RawMessageDelivery "false" for true.
+    """
+
+    def publish(topic, message, subject=None, message_attributes=None, message_structure=None, **_fifo):
+        if message_attributes or message_structure:
+            raise SNSInvalidParameter("local/ delivers messages without MessageAttributes and MessageStructure")
+        message_id = str(uuid.uuid4())
+        STARTER.tell(
+            {
+                "fact": "publish",
+                "account": topic.account_id,
+                "region": topic.sns_backend.region_name,
+                "topicArn": topic.arn,
+                "messageId": message_id,
+                "message": message,
+                **({"subject": subject} if subject is not None else {}),
+            }
+        )
+        return message_id
+
+    sns_models.Topic.publish = publish
 
 
 # --- Lambda -----------------------------------------------------------------------------------------------------------
@@ -426,6 +691,19 @@ def repair_function_settings_are_read_back():
         if function.reserved_concurrency is not None:
             described["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
         return described
+
+
+def repair_asynchronous_settings_are_replaced():
+    """PutFunctionEventInvokeConfig replaces the settings of a function.
+    https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+
+    moto keeps the first settings for ever: each plan would change them again.
+    """
+
+    @around(lambda_models.LambdaBackend, "put_function_event_invoke_config")
+    def put(original, backend, function_name, config):
+        backend.get_function(function_name).event_invoke_config.clear()
+        return original(backend, function_name, config)
 
 
 CODE_PATH = "/lambda-code/"
@@ -490,31 +768,82 @@ def repair_mapping_of_a_queue_with_short_visibility_is_refused():
         return original(backend, spec)
 
 
+# --- CloudTrail -------------------------------------------------------------------------------------------------------
+
+
+def repair_trails_are_found_by_name_and_arn():
+    """DescribeTrails returns the trails that trailNameList names, and DeleteTrail deletes the trail of an ARN.
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DeleteTrail.html
+
+    moto returns all trails to each question (the apply of a second trail waits two minutes and fails) and keeps a trail that
+    is deleted by its ARN, as Terraform does: it would go on recording after a destroy.
+    """
+
+    @around(cloudtrail_responses.CloudTrailResponse, "describe_trails")
+    def describe_trails(original, response):
+        answer = json.loads(original(response))
+        names = response._get_param("trailNameList")
+        if names:
+            answer["trailList"] = [trail for trail in answer["trailList"] if {trail["Name"], trail["TrailARN"]} & set(names)]
+        return json.dumps(answer)
+
+    @around(cloudtrail_models.CloudTrailBackend, "delete_trail")
+    def delete_trail(original, backend, name):
+        original(backend, backend.get_trail(name).trail_name)
+
+
+def repair_event_selectors_are_read_back():
+    """A trail says whether it has event selectors of its own, and has basic ones or advanced ones, never both.
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
+
+    moto says that no trail has any, so that Terraform does not read them and plans nothing where somebody changed them; and
+    basic selectors that follow advanced ones leave those in place, so that both would record.
+    """
+
+    @around(cloudtrail_models.Trail, "put_event_selectors")
+    def put_event_selectors(_original, trail, event_selectors, advanced_event_selectors):
+        trail.event_selectors = event_selectors or []
+        trail.advanced_event_selectors = advanced_event_selectors or []
+
+    @around(cloudtrail_models.Trail, "description")
+    def description(original, trail, *args, **kwargs):
+        selectors = trail.event_selectors or trail.advanced_event_selectors
+        return {**original(trail, *args, **kwargs), "HasCustomEventSelectors": bool(selectors)}
+
+
 # --- server -----------------------------------------------------------------------------------------------------------
 
 
 def repair(url):
-    repair_versions_of_one_key_are_kept_in_order()
-    repair_event_has_the_whole_schema()
-    repair_test_event_has_the_whole_schema()
-    repair_one_event_per_multipart_upload_dated_at_its_start()
-    repair_eventbridge_flag_is_read_back()
+    repair_multipart_uploads_are_dated_at_their_start()
+    repair_an_upload_that_is_gone_is_told_so()
     repair_versions_can_be_deleted_after_versioning()
+    repair_events_are_told_and_not_delivered()
+    repair_versions_of_one_key_are_kept_in_order()
+    repair_calls_are_told()
+    repair_notification_destinations_are_validated()
+    repair_eventbridge_flag_is_read_back()
     repair_conditional_statements_deny_nothing()
     repair_registries_in_china_have_their_own_suffix()
     repair_redrive_policies_are_read_back_as_set()
     repair_setting_one_attribute_keeps_the_queue_policy()
     repair_a_message_goes_to_one_receiver()
     repair_no_function_runs_inside_moto()
+    repair_messages_are_told_and_not_delivered()
     repair_function_settings_are_read_back()
+    repair_asynchronous_settings_are_replaced()
     repair_function_code_can_be_downloaded(url)
     repair_mapping_of_a_queue_with_short_visibility_is_refused()
+    repair_trails_are_found_by_name_and_arn()
+    repair_event_selectors_are_read_back()
 
 
 def end_with_standard_input():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
+    try:
+        STARTER.listen()
+    finally:
+        os._exit(0)
 
 
 def main():
@@ -530,7 +859,7 @@ def main():
     repair(url)
 
     threading.Thread(target=end_with_standard_input, daemon=True).start()
-    print(json.dumps({"url": url}), flush=True)
+    STARTER.tell({"url": url})
     server.serve_forever()
 
 
