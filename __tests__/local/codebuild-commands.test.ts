@@ -250,6 +250,8 @@ describe("environment", () => {
     expect(Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)))).toEqual({
       PATH: process.env.PATH,
       CI: "true",
+      // Where nothing listens: the build has no privilege.
+      DOCKER_HOST: `unix://${root}/tmp/docker.sock`,
       HOME: `${root}/home`,
       TMPDIR: `${root}/tmp`,
       AWS_REGION: "us-east-1",

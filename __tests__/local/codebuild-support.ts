@@ -48,6 +48,10 @@ export async function startFakeAws(): Promise<FakeAws> {
         response.end(status === 200 ? "{}" : '{"__type":"ResourceNotFoundException"}');
         return;
       }
+      if (url.searchParams.has("location") || url.searchParams.has("acl")) {
+        response.end("<Answer/>");
+        return;
+      }
       if (url.searchParams.has("list-type")) {
         const prefix = `${url.pathname.slice(1).replace(/\/$/, "")}/${url.searchParams.get("prefix") ?? ""}`;
         const bucket = prefix.split("/")[0] ?? "";

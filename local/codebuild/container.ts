@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Build, BuildPhaseType } from "@aws-sdk/client-codebuild";
+import type { Docker } from "../docker";
 import { isInlineBuildspec, parseBuildspec, phaseNames, type Buildspec, type PhaseName } from "./buildspec";
 import {
   checkSupported,
@@ -12,7 +13,7 @@ import {
   secondarySourceFolder,
   type BuildFolders,
 } from "./environment";
-import { CommandFailed, PhaseError, YamlFileError } from "./errors";
+import { CommandFailed, PhaseError, PrivilegedModeError, YamlFileError } from "./errors";
 import type { BuildLog } from "./log";
 import type { Phases } from "./phases";
 import { Shell, type ShellKind } from "./shell";
@@ -29,12 +30,14 @@ interface ContainerOptions {
   readonly signal: AbortSignal;
   /** What the build's platform puts into the environment of its commands. */
   readonly platform: Readonly<Record<string, string>>;
+  readonly startDocker?: (directory: string) => Promise<Docker>;
 }
 
 /** What happens inside the build's container, from DOWNLOAD_SOURCE to UPLOAD_ARTIFACTS. */
 export class Container {
   readonly #shells: Shell[] = [];
   #shell: Shell | undefined;
+  #docker: Docker | undefined;
   #environment: Record<string, string> = {};
 
   constructor(private readonly options: ContainerOptions) {
@@ -56,6 +59,12 @@ export class Container {
     for (const shell of this.#shells) shell.kill();
   }
 
+  /** Ends everything that the build had started, and its docker daemon. */
+  async close(): Promise<void> {
+    this.kill();
+    await this.#docker?.close();
+  }
+
   async #phase<Result>(type: BuildPhaseType, work: () => Result | Promise<Result>): Promise<Result> {
     const { log, phases } = this.options;
     let ended = { state: "SUCCEEDED", statusCode: "", message: "" };
@@ -74,8 +83,9 @@ export class Container {
   }
 
   async #downloadSource(): Promise<Buildspec> {
-    const { build, folders, log, platform, region, s3, signal } = this.options;
+    const { build, folders, log, region, s3, signal } = this.options;
     checkSupported(build);
+    const platform = { ...this.options.platform, DOCKER_HOST: await this.#startDocker() };
     log.line("Phase is DOWNLOAD_SOURCE");
     log.line(`CODEBUILD_SRC_DIR=${folders.source}`);
     if (build.source?.type === "S3") {
@@ -101,6 +111,17 @@ export class Container {
       log.line(` ${name.toUpperCase()}: ${buildspec.phases[name]?.commands.length ?? 0} commands`);
     }
     return buildspec;
+  }
+
+  /** The daemon of a privileged build. Others find none: not the one either that this machine may run for its user. */
+  async #startDocker(): Promise<string> {
+    const { build, folders, startDocker } = this.options;
+    if (startDocker && build.environment?.privilegedMode === true) {
+      this.#docker = await startDocker(join(folders.root, "docker")).catch((error: unknown) => {
+        throw new PrivilegedModeError((error as Error).message, { cause: error });
+      });
+    }
+    return this.#docker?.host ?? `unix://${join(folders.scratch, "docker.sock")}`;
   }
 
   async #buildspecText(): Promise<string> {

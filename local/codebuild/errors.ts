@@ -57,6 +57,11 @@ export class SourceError extends PhaseError {
   readonly statusCode = "CLIENT_ERROR";
 }
 
+/** The service role does not allow it. */
+export class AccessDenied extends PhaseError {
+  readonly statusCode = "ACCESS_DENIED";
+}
+
 /** AWS would do it; this machine does not, and says so instead of pretending. */
 export class NotSupportedLocally extends PhaseError {
   readonly statusCode = "NOT_SUPPORTED_LOCALLY";
@@ -64,6 +69,11 @@ export class NotSupportedLocally extends PhaseError {
   constructor(what: string) {
     super(`${what}: not supported by CodeBuild on this machine`);
   }
+}
+
+/** What privileged mode brings could not be had. */
+export class PrivilegedModeError extends PhaseError {
+  readonly statusCode = "NOT_SUPPORTED_LOCALLY";
 }
 
 export class BuildTimedOut extends PhaseError {

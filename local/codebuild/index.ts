@@ -1,5 +1,7 @@
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { S3Client } from "@aws-sdk/client-s3";
+import type { Docker } from "../docker";
+import type { Permissions } from "../iam";
 import { Builds } from "./builds";
 import type { BuildEvent } from "./events";
 import { Projects } from "./projects";
@@ -21,6 +23,14 @@ export interface CodeBuildOptions {
   readonly endpoint: string;
   /** What the platform injects into every build: endpoints, credentials, proxy, extra CA. Wins over the project's. */
   readonly buildEnvironment: Readonly<Record<string, string>>;
+  /** Starts the docker daemon of a privileged build; the folder is for its images. @default - privileged builds have none either */
+  readonly startDocker?: (directory: string) => Promise<Docker>;
+  /**
+   * By what builds act: with credentials of the project's service role, through the gate. Their source is read and their log written
+   * so, too.
+   * @default - everything is allowed
+   */
+  readonly permissions?: Permissions;
   /** Every build has a folder in it, of which `build.log` stays. */
   readonly workDirectory: string;
   /** The most builds that run at the same time; others are queued. @default 2 */
@@ -79,6 +89,8 @@ function newRegion(options: CodeBuildOptions, queue: BuildQueue, region: string)
     logs,
     queue,
     buildEnvironment: options.buildEnvironment,
+    permissions: options.permissions,
+    startDocker: options.startDocker,
     workDirectory: options.workDirectory,
     minuteInMilliseconds: options.minuteInMilliseconds ?? 60_000,
     onEvent: options.onEvent ?? (() => undefined),

@@ -4,6 +4,7 @@ import {
   CreateLogStreamCommand,
   PutLogEventsCommand,
   ResourceAlreadyExistsException,
+  ResourceNotFoundException,
   type CloudWatchLogsClient,
   type InputLogEvent,
 } from "@aws-sdk/client-cloudwatch-logs";
@@ -58,10 +59,14 @@ export class LogShipper {
     file: string,
     onError: (error: unknown) => void,
   ): Promise<LogShipper> {
-    await unlessExists(client.send(new CreateLogGroupCommand({ logGroupName: target.group })));
-    await unlessExists(
-      client.send(new CreateLogStreamCommand({ logGroupName: target.group, logStreamName: target.stream })),
-    );
+    const stream = new CreateLogStreamCommand({ logGroupName: target.group, logStreamName: target.stream });
+    try {
+      await client.send(stream);
+    } catch (error) {
+      if (!(error instanceof ResourceNotFoundException)) throw error;
+      await unlessExists(client.send(new CreateLogGroupCommand({ logGroupName: target.group })));
+      await client.send(stream);
+    }
     return new LogShipper(client, target.group, target.stream, file, onError);
   }
 

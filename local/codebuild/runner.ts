@@ -3,13 +3,16 @@ import { join } from "node:path";
 import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import type { Build } from "@aws-sdk/client-codebuild";
 import type { S3Client } from "@aws-sdk/client-s3";
+import type { Permissions } from "../iam";
+import type { Docker } from "../docker";
 import { Container } from "./container";
 import { secondarySourceFolder, type BuildFolders } from "./environment";
-import { BuildStopped, BuildTimedOut, QueueTimedOut } from "./errors";
+import { AccessDenied, BuildStopped, BuildTimedOut, QueueTimedOut } from "./errors";
 import type { BuildEvent } from "./events";
 import { BuildLog, LogShipper } from "./log";
 import { Phases } from "./phases";
 import type { BuildQueue } from "./queue";
+import { isDenied, openSession, type Session } from "./service-role";
 
 /** A build as it is kept. */
 export type StoredBuild = Build &
@@ -21,6 +24,9 @@ export interface Platform {
   readonly s3: S3Client;
   readonly logs: CloudWatchLogsClient;
   readonly buildEnvironment: Readonly<Record<string, string>>;
+  /** @default - everything is allowed */
+  readonly permissions?: Permissions;
+  readonly startDocker?: (directory: string) => Promise<Docker>;
   readonly workDirectory: string;
   readonly minuteInMilliseconds: number;
   readonly queue: BuildQueue;
@@ -33,6 +39,8 @@ export class BuildRun {
   readonly #phases: Phases;
   readonly #folders: BuildFolders;
   readonly #logFile: string;
+  /** Why the log does not reach CloudWatch Logs. */
+  #logFailure: unknown;
   /** Never rejects: what goes wrong is the build's status. */
   readonly done: Promise<void>;
 
@@ -96,44 +104,53 @@ export class BuildRun {
 
   async #provisioned(): Promise<void> {
     const { build, platform } = this;
-    const { log, shipper } = await this.#phases.run("PROVISIONING", () => this.#provision());
+    const { session, log, shipper } = await this.#phases.run("PROVISIONING", () => this.#provision());
     const container = new Container({
       build,
       region: platform.region,
       log,
       folders: this.#folders,
       phases: this.#phases,
-      platform: platform.buildEnvironment,
-      s3: platform.s3,
+      platform: { ...platform.buildEnvironment, ...session.variables },
+      startDocker: platform.startDocker,
+      s3: session.s3,
       signal: this.#abort.signal,
     });
     try {
       await container.run();
     } finally {
       await this.#phases.run("FINALIZING", async () => {
-        container.kill();
+        await container.close();
         await shipper?.close();
         log.close();
+        session.close();
         await this.#removeFolders();
+        // https://github.com/aws-solutions/automated-data-analytics-on-aws/issues/31 shows such a build.
+        if (isDenied(this.#logFailure)) throw new AccessDenied(this.#logFailure.message, { cause: this.#logFailure });
       });
     }
   }
 
-  async #provision(): Promise<{ log: BuildLog; shipper?: LogShipper }> {
+  async #provision(): Promise<{ session: Session; log: BuildLog; shipper?: LogShipper }> {
     const { source, home, scratch } = this.#folders;
     for (const folder of [source, home, scratch]) await mkdir(folder, { recursive: true });
+    const session = await openSession(this.build, this.platform);
     const log = new BuildLog(this.#logFile);
     const { groupName: group, streamName: stream } = this.build.logs ?? {};
-    if (!group || !stream) return { log };
-    // The log file has everything; a build does not fail for want of a second place.
+    if (!group || !stream) return { session, log };
+    // The log file has everything; a build does not fail for want of a second place, unless its role is what forbids it.
     const lost = (error: unknown) => {
+      this.#logFailure = error;
       log.line(`This log does not reach CloudWatch Logs: ${String(error)}`);
     };
     try {
-      return { log, shipper: await LogShipper.start(this.platform.logs, { group, stream }, this.#logFile, lost) };
+      return { session, log, shipper: await LogShipper.start(session.logs, { group, stream }, this.#logFile, lost) };
     } catch (error) {
       lost(error);
-      return { log };
+      if (!isDenied(error)) return { session, log };
+      session.close();
+      log.close();
+      throw cannotWriteLog(this.build, error);
     }
   }
 
@@ -146,4 +163,12 @@ export class BuildRun {
     for (const folder of [source, home, scratch, ...secondary])
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** In CodeBuild's words, as in https://github.com/aws/aws-cdk/issues/12179. */
+function cannotWriteLog({ serviceRole = "", arn }: StoredBuild, cause: Error): AccessDenied {
+  const message =
+    `Service role ${serviceRole} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build ${arn}. ` +
+    `Error message: ${cause.message}`;
+  return new AccessDenied(message, { cause });
 }

@@ -3,7 +3,14 @@ import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { GetObjectCommand, ListObjectsV2Command, S3ServiceException, type S3Client } from "@aws-sdk/client-s3";
+import {
+  GetBucketAclCommand,
+  GetBucketLocationCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  S3ServiceException,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { openPromise, type Entry } from "yauzl";
 import { SourceError } from "./errors";
 
@@ -31,6 +38,7 @@ export async function downloadSource(
   signal: AbortSignal,
 ): Promise<void> {
   const object = parseS3Location(location);
+  await identifyBucket(s3, object.bucket, signal);
   if (object.key === "" || object.key.endsWith("/")) return downloadFolder(s3, object, directory, signal);
   const zip = `${directory}.zip`;
   await downloadObject(s3, object, version, zip, signal);
@@ -41,6 +49,30 @@ export async function downloadSource(
 /** The text of one object, for a buildspec that lives in S3. */
 export async function readObject(s3: S3Client, object: S3Location, signal: AbortSignal): Promise<string> {
   return (await getObject(s3, object, undefined, signal)).transformToString();
+}
+
+/**
+ * Looks whose bucket it is, before anything is taken out of it.
+ * https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-access-control-identity-based.html#secure-s3-buckets
+ * https://docs.aws.amazon.com/codebuild/latest/userguide/troubleshooting.html#troubleshooting-calling-bucket-error
+ */
+async function identifyBucket(s3: S3Client, Bucket: string, abortSignal: AbortSignal): Promise<void> {
+  const calls = {
+    GetBucketLocation: () => s3.send(new GetBucketLocationCommand({ Bucket }), { abortSignal }),
+    GetBucketAcl: () => s3.send(new GetBucketAclCommand({ Bucket }), { abortSignal }),
+  };
+  for (const [operation, call] of Object.entries(calls)) {
+    try {
+      await call();
+    } catch (cause) {
+      if (!(cause instanceof S3ServiceException)) throw cause;
+      throw new SourceError(
+        `Error calling ${operation}: Either the bucket owner has changed or the service role no longer has permission ` +
+          `to called s3:${operation}. Error message: ${cause.name}: ${cause.message}`,
+        { cause },
+      );
+    }
+  }
 }
 
 async function downloadFolder(
