@@ -70,7 +70,7 @@ test("--format json is one array, empty where nothing is wrong", () => {
 });
 
 test("compile prints JSON, and the warnings beside it", () => {
-  const json = `{\n  "version": "0.2",\n  "phases": {\n    "build": {\n      "commands": [\n        "npm test"\n      ]\n    }\n  }\n}\n`;
+  const json = `{\n  "version": 0.2,\n  "phases": {\n    "build": {\n      "commands": [\n        "npm test"\n      ]\n    }\n  }\n}\n`;
   expect(run("compile", file("good.yml"))).toEqual({ code: 0, out: json, err: "" });
   expect(run("compile", file("warns.yml"))).toEqual({ code: 0, out: json, err: WARNING });
 });

@@ -41,7 +41,7 @@ test("keys in the reference's order, scalars as they are written, a command in o
   expect(compileBuildspec(YAML, "b.yml")).toEqual({
     warnings: [],
     json: `{
-  "version": "0.2",
+  "version": 0.2,
   "env": {
     "variables": {
       "A": "1e3",
@@ -113,7 +113,7 @@ test("our own buildspec says the same as JSON", () => {
   const text = readFileSync(join(__dirname, "../../buildspecs/stream.yml"), "utf8");
   expect(JSON.parse(compileBuildspec(text, "stream.yml").json)).toEqual({
     ...(parse(text) as object),
-    version: "0.2",
+    version: 0.2,
     phases: { ...(parse(text) as { phases: object }).phases, install: { "runtime-versions": { nodejs: "22" } } },
   });
 });
@@ -124,7 +124,7 @@ test("merge keys are resolved, unknown keys stay, warnings do not stop it", () =
     "b.yml",
   );
   expect(JSON.parse(json)).toEqual({
-    version: "0.2",
+    version: 0.2,
     phases: { build: { "on-failure": "ABORT", commands: ["b"] } },
     ".base": { "on-failure": "ABORT", commands: ["a"] },
     zzz: "1",

@@ -177,9 +177,17 @@ describe("lines that belong apart", () => {
     expect(rulesOf(build(entries))).toEqual([`joined-lines ${severity}`]);
   });
 
+  test("a dash that is indented too deep", () => {
+    expect(lint(build("- npm ci\n - npm test\n -  npm run 'x'"))).toEqual([
+      "b.yml:5:9 warning joined-lines: the next dash is indented deeper than that of this entry, so YAML makes its line an argument\n" +
+        "    - 'npm ci'\n    - 'npm test'\n    - \"npm run 'x'\"",
+    ]);
+  });
+
   test.each([
     `- |\n${WHILE.replace(/^/gm, "  ")}`,
     "- while true; do\n    sleep 1;\n    done",
+    "- tar -x -C out -f\n  -",
     // Lines that are indented more keep their breaks.
     "- >\n  if [ -f x ]; then\n    echo y\n  fi",
     "- >\n  docker build\n  --tag x\n  .",
@@ -241,9 +249,21 @@ describe("what no shell parses", () => {
     ["the shell is named", build("- if (Test-Path x) { echo y }", "env: { shell: powershell.exe }\n")],
     ["PowerShell shows itself", build("- if (Test-Path x) { echo y }\n- $env:A = 'b'")],
     ["cmd shows itself", build("- if %ERRORLEVEL% NEQ 0 (")],
+    ["cmd is called", build("- cmd /c dir\n- for %f in (*) do echo %f")],
+    ["a drive is named", build("- if exist C:\\x (")],
+    ["PowerShell is called", build("- powershell -c a\n- if (x) { y }")],
   ])("Windows has shells of its own: %s", (_, text) => {
     expect(lint(text)).toEqual([]);
   });
+});
+
+test.each([
+  "- A=$(date +%Y%m%d%H%M%S)",
+  "- date +%FT%T%z",
+  "- docker push $repo/$env:latest",
+  "- echo Get-Ready (or not",
+])("a shell as any other: %s", (entry) => {
+  expect(rulesOf(build(`${entry}\n- done`))).toContain("shell-syntax error");
 });
 
 describe("the file", () => {
@@ -256,6 +276,45 @@ describe("the file", () => {
     ],
   ])("%j", (text, message) => {
     expect(lint(text)).toEqual([message]);
+  });
+
+  test("a merge that was not finished", () => {
+    expect(lint("version: 0.2\nartifacts:\n<<<<<<< HEAD\n  files: a\n=======\n files: b\n>>>>>>> other\n")).toEqual([
+      "b.yml:3:1 error yaml-syntax: no YAML: a merge left its conflict here; keep one side, delete the lines with <<<<<<<, ======= and >>>>>>>",
+    ]);
+  });
+
+  test.each([
+    ["version:0.2\nphases:\n  build:\n", "1:1", "a key ends with a colon and a space\n    version: 0.2"],
+    ["version: 0.2\nphases:\n  build\n    commands: [a]\n", "3:3", "a key ends with a colon\n      build:"],
+    [
+      "version: 0.2\n\n  env:\n    shell: bash\n",
+      "1:10",
+      "a key stands below this line, indented deeper, though the line has its value already",
+    ],
+    [
+      build("- |\necho a\necho b"),
+      "6:1",
+      "the lines of the block that begins in line 5 must be indented deeper than that line",
+    ],
+    [
+      "version: 0.2\nphases:\n  build:\n   commands: [a]\n    finally: [b]\n",
+      "5:1",
+      "this line is indented like none that it could belong to",
+    ],
+    [
+      "version: 0.2\nphases:\n  build:\n    commands:\n      - a\n    - b\n",
+      "6:1",
+      "this dash is indented like none above it",
+    ],
+    ["echo a\n# b\necho c\n", "3:1", "the text above has ended, and this line belongs to nothing"],
+    [
+      build("- aws x \\\n    --tag a: b"),
+      "5:9",
+      "a colon and a space outside of quotes make a key of the entry, and a key has room in one line\n    - |\n      aws x \\\n        --tag a: b",
+    ],
+  ])("no YAML, and why: %j", (text, place, cause) => {
+    expect(lint(text)).toEqual([`b.yml:${place} error yaml-syntax: no YAML: ${cause}`]);
   });
 
   test("tabs", () => {
@@ -304,6 +363,13 @@ describe("the file", () => {
     ]);
     expect(lint("version: 1.0")).toEqual([
       'b.yml:1:10 error version: there is no version 1.0, CodeBuild refuses the file ("invalid buildspec version specified")\n    version: 0.2',
+    ]);
+  });
+
+  test("a version in quotes, which a batch refuses", () => {
+    expect(lint("version: '0.2'\nbatch: { build-list: [{ identifier: a }] }\n")).toEqual([
+      'b.yml:1:10 warning version: YAML reads the text "0.2" because of the quotes, and a batch refuses it ' +
+        '("cannot unmarshal !!str into float64")\n    version: 0.2',
     ]);
   });
 
@@ -357,6 +423,10 @@ describe("the file", () => {
       'b.yml:4:5 warning unknown-value: phases.build.on-failure must be ABORT, CONTINUE, RETRY or RETRY-..., got "abort"',
       'b.yml:5:15 warning wrong-type: phases.build.commands must be a list, YAML reads one text: "npm test"\n    commands:\n      - npm test',
     ]);
+    expect(lint("version: 0.2\nphases:\n  build:\n    commands:\n      -npm ci\n      -npm test\n")).toEqual([
+      'b.yml:5:7 warning wrong-type: phases.build.commands must be a list, YAML reads one text: "-npm ci -npm test"; ' +
+        "a dash begins an item only with a space behind it\n    commands:\n      - npm ci\n      - npm test",
+    ]);
     expect(lint(build("- a", "env: { shell: /bin/bash }\n"))).toEqual([
       'b.yml:2:8 warning unknown-value: env.shell is "/bin/bash"; did you mean bash?\n    shell: bash',
     ]);
@@ -369,44 +439,12 @@ describe("what bites later", () => {
       "b.yml:5:11 warning get-login: aws ecr get-login is gone from AWS CLI 2, which the current build images have; ECR_HOST is the registry's host name here\n" +
         '    - aws ecr get-login-password | docker login --username AWS --password-stdin "$ECR_HOST"',
     ]);
+    expect(rulesOf(build("- eval $(aws --region $REGION ecr get-login --no-include-email)"))).toEqual([
+      "get-login warning",
+    ]);
     expect(
       lint(build("- aws ecr get-login-password | docker login --password-stdin x\n- echo aws ecr get-login")),
     ).toEqual([]);
-  });
-
-  const push = (post: string, phase = "{ commands: [docker build .] }"): string =>
-    `version: 0.2\nphases:\n  build: ${phase}\n  post_build:\n    commands:\n${post.replace(/^/gm, "      ")}\n`;
-
-  test("a push in post_build", () => {
-    expect(lint(push("- echo Push image...\n- docker push $A/$B:$GIT_HASH\n- docker push $A/$B:staging"))).toEqual([
-      "b.yml:7:9 warning push-after-failure: post_build runs after a failed build phase, too, and pushes what is there; " +
-        "ask first, or set on-failure: ABORT in the build phase\n" +
-        "    - test \"$CODEBUILD_BUILD_SUCCEEDING\" = 1\n    - 'docker push $A/$B:$GIT_HASH'",
-    ]);
-  });
-
-  test.each([
-    "- docker image push x",
-    "- docker buildx build --push .",
-    "- docker-compose push",
-    "- podman push x y",
-    "- skopeo copy a b",
-    "- |\n  if true; then\n    docker push x\n  fi",
-    "- docker push x\n- test $CODEBUILD_BUILD_SUCCEEDING = 1",
-  ])("%j, too", (post) => {
-    expect(rulesOf(push(post))).toEqual(["push-after-failure warning"]);
-  });
-
-  test.each([
-    push('- test "$CODEBUILD_BUILD_SUCCEEDING" = 1\n- docker push x'),
-    push("- if [ $CODEBUILD_BUILD_SUCCEEDING -eq 1 ]; then docker push x; fi"),
-    push("- docker push x", "{ on-failure: ABORT, commands: [docker build .] }"),
-    // Without a build phase nothing before post_build can have failed.
-    push("- docker push x", "{}"),
-    push("- git push\n- echo docker push\n- docker pull x"),
-    build("- docker push x"),
-  ])("%j is no such push", (text) => {
-    expect(lint(text)).toEqual([]);
   });
 
   test("a pipe whose failure nobody sees", () => {
@@ -421,6 +459,10 @@ describe("what bites later", () => {
     "- export A=$(echo $B | grep c | head -1)",
     "- A=`aws x | cut -c 1`",
     "- |\n  A=$(a | b)\n  echo $A",
+    // Nothing is what a failure gives, and it is less than one and may be what the other is.
+    '- A=$(a | wc -l)\n- if [ "$A" -gt 0 ]; then exit 1; fi',
+    '- A=$(a | b)\n- if [ "$A" = "$B" ]; then exit 1; fi',
+    '- A=$(a | b)\n- if [ "$AB" = c ]; then exit 1; fi',
   ])("%j, too", (entries) => {
     expect(rulesOf(build(entries))).toEqual(["pipe-hides-failure warning"]);
   });
@@ -430,6 +472,9 @@ describe("what bites later", () => {
     "- A=$(docker images)",
     "- A=$(a | b || echo none)",
     '- A=$(a | b)\n- if [ -z "$A" ]; then exit 1; fi',
+    '- A=$(a | b)\n- if [ "$A" = done ]; then c; fi',
+    '- A=$(a | b)\n- while [ "${A}" != 100 ]; do c; done',
+    "- A=$(a | b)\n- test 0 != $A",
     "- A=$(a | b)\n- B=${A:?}",
     "- a | b",
   ])("%j is no such pipe", (entries) => {
@@ -461,6 +506,9 @@ describe("what bites later", () => {
     ["- touch {a,b}", "{a,b}"],
     ['- "[ a == b ]"', "[ =="],
     ["- pushd x", "pushd"],
+    ["- A+=b", "+="],
+    ["- function f { a; }", "function"],
+    ["- echo $RANDOM ${SECONDS}", "$RANDOM"],
     ["- set -o pipefail", "set -o pipefail"],
   ])("%s", (entry, construct) => {
     expect(
@@ -474,6 +522,9 @@ describe("what bites later", () => {
     "- '[ a = b ] && . ./x'",
     "- bash -c '[[ a ]]'",
     "- if [ a ]; then b > c 2>&1; fi",
+    "- f() { a; }",
+    // Bash would take it apart.
+    "- aws x --tags {Key=a,Value=b}",
   ])("sh has %s", (entry) => {
     expect(lint(build(entry))).toEqual([]);
   });

@@ -25,9 +25,16 @@ export function bashism(node: SyntaxNode): string | undefined {
     case "AnsiCQuoted":
       return "$' '";
     case "BraceExpansion":
-      return node.text;
+      // Key=value pairs in braces are meant as they are, and bash would take them apart.
+      return /[=:"]/.test(node.text) ? undefined : node.text;
+    case "Assignment":
+      return node.append && node.value.type === "Word" ? "+=" : undefined;
+    case "Function":
+      return node.name.pos > node.pos ? "function" : undefined;
+    case "SimpleExpansion":
+      return VARIABLES.has(node.text.slice(1)) ? node.text : undefined;
     case "ParameterExpansion":
-      return isBashExpansion(node) ? node.text : undefined;
+      return isBashExpansion(node) || VARIABLES.has(node.parameter) ? node.text : undefined;
     case "Command":
       return bashCommand(node);
     default:
@@ -49,3 +56,4 @@ function bashCommand(command: ShellCommand): string | undefined {
 }
 
 const BUILTINS = new Set("declare let mapfile popd pushd readarray shopt source typeset".split(" "));
+const VARIABLES = new Set("BASH_SOURCE BASH_VERSION EUID FUNCNAME RANDOM SECONDS UID".split(" "));

@@ -70,6 +70,10 @@ export function checkVersion(source: Source, root: YAMLMap, report: Report): voi
       message,
       `version: ${number === 0.1 ? "0.1" : "0.2"}`,
     );
+  } else if (isScalar(node) && typeof node.value === "string" && entry(root, "batch") !== undefined) {
+    // https://github.com/aws/aws-cdk/issues/29592
+    const message = `YAML reads the text "${text}" because of the quotes, and a batch refuses it ("cannot unmarshal !!str into float64")`;
+    report.add("version", "warning", startOf(node), message, `version: ${text}`);
   }
 }
 

@@ -11,7 +11,7 @@ export interface CompiledBuildspec {
 }
 
 /**
- * Compiles YAML to canonical JSON: keys in the reference's order, scalars as texts, flags as booleans, a command in one string each.
+ * Compiles YAML to canonical JSON: keys in the reference's order, scalars as texts, flags as booleans, version and parallelism as numbers, a command in one string each.
  * @param file names the buildspec in messages.
  * @throws InvalidBuildspecError with every error at once.
  */

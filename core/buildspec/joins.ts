@@ -1,11 +1,13 @@
 import type { Script, SyntaxNode } from "unbash";
 import { unjoined, type Command } from "./commands";
+import { asItem } from "./quote";
 import { parseShell, type Parsed } from "./shell";
 
 /** Lines that YAML made one of. */
 interface Join {
   readonly severity: "error" | "warning";
   readonly message: string;
+  /** As items of the list. */
   readonly correction: string;
 }
 
@@ -13,10 +15,16 @@ interface Join {
 export function findJoin(item: Command & Parsed): Join | undefined {
   const text = unjoined(item);
   if (text === undefined) return undefined;
+  const entries = item.node.type === "PLAIN" ? text.split(/\n(?=- +\S)/) : [];
+  if (entries.length > 1) {
+    const message = "the next dash is indented deeper than that of this entry, so YAML makes its line an argument";
+    const correction = entries.map((entry) => asItem(entry.replace(/^- +/, ""))).join("\n");
+    return { severity: "warning", message, correction };
+  }
   const kept = parseShell(text);
   if (kept.fault) return undefined;
   const how = item.node.type === "BLOCK_FOLDED" ? "> folds" : "without | YAML folds";
-  const correction = text.trim();
+  const correction = asItem(text.trim());
   if (item.fault) {
     const message = `${how} the lines into one, which no shell parses (${item.fault.message}); with its lines kept it does`;
     return { severity: "error", message, correction };

@@ -51,14 +51,23 @@ class Reader {
   #scalar(node: Node | undefined, model: unknown, path: Path): Value {
     const text = textOf(node);
     if (text === undefined) return model instanceof z.ZodString ? "" : null;
-    if (path.length === 1 && path[0] === "version" && /^[\d.]+$/.test(text)) return String(Number(text));
     if (model instanceof z.ZodBoolean) return FLAGS[text.toLowerCase()] ?? text;
-    if (model instanceof z.ZodNumber) return /^\d+$/.test(text) ? Number(text) : text;
+    if (model instanceof z.ZodNumber) return /^\d*\.?\d+$/.test(text) ? Number(text) : text;
     if (model instanceof z.ZodEnum) return sameInAnyCase(text, model.options.map(String)) ?? text;
     if (model instanceof z.ZodArray && !isCommandList(path)) return [text];
     if (model instanceof z.ZodArray && node) {
-      const correction = text.includes("\n") ? undefined : `${path.at(-1) ?? ""}:\n  - ${rawOf(node, this.source)}`;
-      const message = `${path.join(".")} must be a list, YAML reads one text: ${excerpt(text)}`;
+      const list = `${path.at(-1) ?? ""}:\n  - `;
+      const raw = rawOf(node, this.source);
+      // Dashes without a space behind them begin no items.
+      const items = raw.split(/\n\s*/);
+      const glued = items.every((item) => /^-[^\s-]/.test(item));
+      const correction = glued
+        ? list + items.map((item) => item.slice(1)).join("\n  - ")
+        : text.includes("\n") || raw.includes("\n")
+          ? undefined
+          : list + raw;
+      const hint = glued ? "; a dash begins an item only with a space behind it" : "";
+      const message = `${path.join(".")} must be a list, YAML reads one text: ${excerpt(text)}${hint}`;
       this.report.add("wrong-type", "warning", startOf(node), message, correction);
       return [text];
     }

@@ -15,7 +15,8 @@ export const rules = {
   "shell-syntax": "No shell parses the command.",
   "open-heredoc": "A here-document has no closing line inside its own command.",
   "get-login": "`aws ecr get-login` is gone from AWS CLI 2.",
-  "push-after-failure": "post_build pushes an image without asking whether the build succeeded.",
+  "push-after-failure":
+    "post_build pushes an image without asking whether the build succeeded, and a failed build may have left one.",
   "pipe-hides-failure": "An assignment takes the output of a pipe whose failure nobody sees.",
   bashism: "A construct of bash without `shell: bash`.",
 } as const;

@@ -5,7 +5,7 @@ import { z } from "zod";
  * https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
  * https://docs.aws.amazon.com/codebuild/latest/userguide/batch-build-buildspec.html
  * Keys stand in the reference's order, which is the order of the compiled JSON. Scalars are texts as they are written (1.10 stays 1.10),
- * except for flags and counts. Unknown keys are kept: CodeBuild does not read them.
+ * except for flags, counts and the version. Unknown keys are kept: CodeBuild does not read them.
  */
 
 /** In the order in which they run. */
@@ -96,7 +96,8 @@ const reportFormats = [
 ] as const;
 
 export const buildspecSchema = z.looseObject({
-  version: text,
+  /** A number: where batches are enabled, CodeBuild refuses a text. */
+  version: z.number(),
   "run-as": text.optional(),
   env: z
     .looseObject({

@@ -2,6 +2,7 @@ import type { Assignment, Command as ShellCommand, Pipeline, SyntaxNode } from "
 import { bashism } from "./bashisms";
 import { placeOf, type Command } from "./commands";
 import { findJoin, openHeredoc } from "./joins";
+import { findHastyPush } from "./pushes";
 import { asItem } from "./quote";
 import { isPlain, looksLikeWindows, parseShell, type Parsed, type ShellFault } from "./shell";
 import { entry, mapAt, resolve, textOf, type Report, type Source } from "./source";
@@ -41,7 +42,7 @@ class ShellCheck {
       if (index <= covered) continue;
       const joined = findJoin(item);
       if (joined) {
-        this.report.add("joined-lines", joined.severity, item.offset, joined.message, asItem(joined.correction));
+        this.report.add("joined-lines", joined.severity, item.offset, joined.message, joined.correction);
       } else if (item.fault) {
         covered = this.#unparsable(item, index, item.fault);
       } else {
@@ -97,7 +98,7 @@ class ShellCheck {
       if (!item.text.includes("get-login")) continue;
       const login = item.nodes
         .filter(isCommand)
-        .find((node) => wordsOf(node).slice(0, 3).join(" ") === "aws ecr get-login");
+        .find((node) => /^aws (?:.* )?ecr get-login(?: |$)/.test(wordsOf(node).join(" ")));
       if (!login) continue;
       const message =
         "aws ecr get-login is gone from AWS CLI 2, which the current build images have; ECR_HOST is the registry's host name here";
@@ -108,19 +109,20 @@ class ShellCheck {
 
   pushAfterFailure(): void {
     const build = mapAt(mapAt(this.source.root, "phases", this.source), "build", this.source);
-    const aborts = textOf(resolve(entry(build, "on-failure"), this.source)) === "ABORT";
-    if (aborts || !this.entries.some(({ phase }) => phase === "build")) return;
-    for (const item of this.entries.filter(({ phase }) => phase === "post_build")) {
-      if (item.text.includes("CODEBUILD_BUILD_SUCCEEDING")) return;
-      if (!/push|skopeo/.test(item.text)) continue;
-      const push = item.nodes.filter(isCommand).find(pushes);
-      if (!push) continue;
-      const message =
-        "post_build runs after a failed build phase, too, and pushes what is there; ask first, or set on-failure: ABORT in the build phase";
-      const correction = `- test "$CODEBUILD_BUILD_SUCCEEDING" = 1\n${asItem(item.text)}`;
-      this.report.addAt("push-after-failure", "warning", placeOf(item, push.pos, this.source), message, correction);
-      return;
-    }
+    if (textOf(resolve(entry(build, "on-failure"), this.source)) === "ABORT") return;
+    const push = findHastyPush(this.entries);
+    if (!push) return;
+    const { weakGuard } = push;
+    const remedy = weakGuard
+      ? `the look at CODEBUILD_BUILD_SUCCEEDING in line ${placeOf(weakGuard, 0, this.source).line} ends that entry alone, exit 1 ends the phase`
+      : "ask first, or set on-failure: ABORT in the build phase";
+    this.report.addAt(
+      "push-after-failure",
+      "warning",
+      placeOf(push.entry, push.position, this.source),
+      `post_build runs after a failed build phase, too, and this pushes what is there then; ${remedy}`,
+      `- test "$CODEBUILD_BUILD_SUCCEEDING" = 1\n${asItem(push.entry.text)}`,
+    );
   }
 
   pipes(): void {
@@ -139,9 +141,11 @@ class ShellCheck {
     }
   }
 
-  /** True where a command looks whether the variable is empty. */
+  /** True where a command looks whether the variable is empty, or whether it has a value that an empty one has not. */
   #tests(name: string): boolean {
-    const test = new RegExp(`-[zn] +"?\\$\\{?${name}\\b|\\$\\{${name}:?\\?`);
+    const value = `"?\\$(?:${name}\\b|\\{${name}\\})"?`;
+    const compared = `${value} +(?:!=|==? +(?!"?\\$)[^ ])|!= +${value}(?:\\s|$)`;
+    const test = new RegExp(`-[zn] +"?\\$\\{?${name}\\b|\\$\\{${name}:?\\?|${compared}`);
     return this.entries.some(({ text }) => test.test(text));
   }
 
@@ -184,17 +188,6 @@ function isCommand(node: SyntaxNode): node is ShellCommand {
 function wordsOf(command: ShellCommand): string[] {
   const words = command.args.map(({ text }) => text);
   return [command.name?.value ?? "", ...words.filter((word) => !word.startsWith("-"))];
-}
-
-function pushes(command: ShellCommand): boolean {
-  const words = wordsOf(command);
-  if (command.args.some(({ text }) => text === "--help" || text === "--dry-run")) return false;
-  if (/^(?:docker|podman|buildah|nerdctl|crane)$/.test(words[0] ?? "")) {
-    if (words[1] === "push") return true;
-    if (words[1] === "image" || words[1] === "compose" || words[1] === "manifest") return words[2] === "push";
-    return words[1] === "buildx" && command.args.some(({ text }) => text === "--push");
-  }
-  return words.slice(0, 2).join(" ") === "docker-compose push" || words.slice(0, 2).join(" ") === "skopeo copy";
 }
 
 /** The pipe whose output is the value, unless something takes care of its failure. */

@@ -47,18 +47,28 @@ function innerFault(node: Extract<SyntaxNode, { script: unknown }>): ShellFault 
 
 const EXPANDS = /[$`({]/;
 
-/** Plain words after a program that no rule asks about: most entries, and nothing to parse in them. */
+/** Plain words and quoted texts after a program that no rule asks about: most entries, and nothing to parse in them. */
 export function isPlain(text: string): boolean {
   return PLAIN.test(text);
 }
 
 const PLAIN =
-  /^(?:apt-get|cd|chmod|cp|echo|gradle|ls|mkdir|mvn|npm|npx|pip3?|python3?|terraform|yarn|yum) [\w ./:=@%+,-]*$/;
+  /^(?:apt-get|cd|chmod|cp|echo|gradle|ls|mkdir|mvn|npm|npx|pip3?|python3?|terraform|yarn|yum)(?: +(?:[\w./:=@%+,-]+|"[^"$`\\]*"|'[^']*'))* *$/;
 
 /** True where the commands are PowerShell's or cmd's: a Windows image runs them so without saying it in the buildspec. */
 export function looksLikeWindows(texts: readonly string[]): boolean {
-  return texts.some((text) => WINDOWS.test(text));
+  // Linux images have pwsh, too, and sh starts it there.
+  return texts.some((text) => !/^\s*pwsh\s/.test(text) && WINDOWS.some((sign) => sign.test(text)));
 }
 
-const WINDOWS =
-  /(?:^|[\s;(|{=])(?:Get|Set|New|Remove|Invoke|Write|Test|Start|Stop|Copy|Move|Add|Import|Install|Out|Expand|Compress|Where|ForEach|Select|Join|Resolve|Push|Pop)-[A-Z][A-Za-z]+|\$env:\w|\$PS\w+|\.ps1\b|(?:^|\s)(?:powershell|pwsh|cmd)(?:\.exe)?\s|(?:^|\s)choco\s+install|(?:^|[\s"])[A-Z]:\\|%[A-Z_]+%/m;
+const VERBS =
+  "Add|Compress|Copy|Expand|ForEach|Get|Import|Install|Invoke|Join|Move|New|Out|Pop|Push|Remove|Resolve|Select|Set|Start|Stop|Test|Where|Write";
+
+/** Each in a place where a shell's commands have no such thing: `%TEMP%` is one, `date +%Y%m%d` none. */
+const WINDOWS = [
+  new RegExp(`(?:^|[;|{(=&])\\s*(?:${VERBS})-[A-Z][A-Za-z]+`, "m"),
+  /\$env:[A-Z]|\$PS[A-Z]|\.ps1\b/,
+  /(?:^|[;|&])\s*(?:powershell(?:\.exe)?\s|cmd(?:\.exe)?\s+\/[cCkK]\b|choco\s+install\b)/m,
+  /(?:^|[\s"])[A-Z]:\\/m,
+  /%(?:CD|[A-Z][A-Z0-9_]{2,})%/,
+];

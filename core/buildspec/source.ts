@@ -5,6 +5,7 @@ import {
   isScalar,
   LineCounter,
   parseDocument,
+  type Alias,
   type Document,
   type Node,
   type Pair,
@@ -18,6 +19,8 @@ export interface Source {
   readonly text: string;
   readonly document: Document;
   readonly lines: LineCounter;
+  /** What was found behind an alias, since finding it takes a walk through the document. */
+  readonly aliases: Map<Alias, Node | undefined>;
   /** Undefined where the file is no mapping. */
   readonly root: YAMLMap | undefined;
 }
@@ -33,13 +36,20 @@ export function readSource(written: string): Source {
     uniqueKeys: false,
     prettyErrors: false,
   });
-  return { text, document, lines, root: isMap(document.contents) ? document.contents : undefined };
+  return {
+    text,
+    document,
+    lines,
+    aliases: new Map(),
+    root: isMap(document.contents) ? document.contents : undefined,
+  };
 }
 
 /** The node behind an alias, or the node itself. */
-export function resolve(node: unknown, { document }: Source): Node | undefined {
-  if (isAlias(node)) return node.resolve(document);
-  return isNode(node) ? node : undefined;
+export function resolve(node: unknown, { document, aliases }: Source): Node | undefined {
+  if (!isAlias(node)) return isNode(node) ? node : undefined;
+  if (!aliases.has(node)) aliases.set(node, node.resolve(document));
+  return aliases.get(node);
 }
 
 /** A scalar as it is written, so that 1.10 stays 1.10; undefined for nothing. */
