@@ -11,6 +11,8 @@ const BODY = randomBytes(1_000_000);
 let s3: FakeS3;
 let client: S3Client;
 beforeEach(async () => {
+  // The shortest wait before another attempt.
+  jest.spyOn(Math, "random").mockReturnValue(0);
   s3 = await startS3();
   client = new S3Client({
     endpoint: s3.endpoint,
@@ -21,6 +23,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
+  jest.restoreAllMocks();
   client.destroy();
   await s3.close();
 });
