@@ -68,13 +68,16 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
     if (apply) {
       say("Applying: a minute, mostly because SQS queues take long to settle ...");
       await synthesise({ projectDirectory: PROJECT, pipelineFile: resolve(config) });
-      for (const { name } of pipelines) {
+      const applying = pipelines.map(async ({ name }) => {
         const stack = terraform(setup, stackDirectory(join(PROJECT, "cdktf.out"), name));
         await stack.init();
         await stack.plan();
         await stack.apply();
         outputs[name] = await stack.output();
-      }
+      });
+      // All of them, before what they talk to is closed.
+      await Promise.allSettled(applying);
+      await Promise.all(applying);
     }
     const variablesOf = async (pipeline: PipelineConfig): Promise<Record<string, string>> => ({
       ...environment.variables,

@@ -1,12 +1,15 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { lastOwnLine } from "./builds";
+import { mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { startCodeBuild } from "./codebuild";
-import type { BuildEvent } from "./codebuild/events";
-import { startEventSourceMappings } from "./lambda";
-import type { LambdaEvent } from "./lambda/events";
+import { AsyncInvoker, startDelivery, type Delivery } from "./delivery";
+import { startDocker } from "./docker";
+import { startCloudTrail, startEventBus } from "./events";
+import { startIam } from "./iam";
+import { startGate } from "./iam/gate";
+import { Invoker, startEventSourceMappings } from "./lambda";
+import { lineOf } from "./lines";
 import { startMoto } from "./moto";
-import { startRegistry, type Registry, type RegistryEvent } from "./registry";
+import { startRegistry, type Registry } from "./registry";
 
 export interface EnvironmentOptions {
   /** The project's root; moto's virtual environment is made in its `.local/`. */
@@ -20,11 +23,19 @@ export interface EnvironmentOptions {
   readonly port?: number;
   /** Deliver the S3 event of each multipart upload twice. @default false */
   readonly duplicateMultipart?: boolean;
+  /**
+   * How long a minute lasts that Lambda or EventBridge waits until it tries again. Tests shorten it.
+   * @default 60000
+   */
+  readonly minuteInMilliseconds?: number;
   /** Gets a line for people about each thing that happens. @default - nobody is told */
   readonly onLine?: (line: string) => void;
 }
 
-/** AWS on this machine: the emulator, CodeBuild, Lambda's event source mappings, and a registry under ECR's host names. */
+/**
+ * AWS on this machine: the emulator, what AWS does between its services (deliveries, event bus, trails, Lambda), CodeBuild, a registry
+ * under ECR's host names, and IAM between them all.
+ */
 export interface Environment {
   /** Every AWS API but CodeBuild's. */
   readonly endpoint: string;
@@ -43,7 +54,14 @@ const NO_NODE_WARNING = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
 
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   process.env[NO_NODE_WARNING] ??= "true";
-  const { projectDirectory, directory, region, storage, port, duplicateMultipart, onLine = () => undefined } = options;
+  const { projectDirectory, directory, region, storage, port, duplicateMultipart, minuteInMilliseconds } = options;
+  const { onLine = () => undefined } = options;
+  const tell = <Event>(line: (event: Event) => string | undefined) => {
+    return (event: Event): void => {
+      const text = line(event);
+      if (text !== undefined) onLine(text);
+    };
+  };
   const started: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(piece: T): T => {
     started.unshift(piece);
@@ -58,114 +76,107 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return path;
   };
   try {
-    const moto = keep(await startMoto({ directory: projectDirectory, port, duplicateMultipart }));
-    const registry = keep(
-      await startRegistry({
-        endpoint: moto.url,
-        directory: folder("registry"),
-        storage,
-        onEvent: (event) => {
-          tell(onLine, registryLine(event));
-        },
+    // What needs moto's URL or the gate's, and is needed by them.
+    const later: { delivery?: Delivery; codebuild?: string } = {};
+    const moto = keep(
+      await startMoto({
+        directory: projectDirectory,
+        port,
+        onFact: (fact) => later.delivery?.onFact(fact),
+        onNotificationDestinations: async (asked) => (await later.delivery?.onNotificationDestinations(asked)) ?? [],
       }),
     );
-    const platform = {
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "test",
-      AWS_ENDPOINT_URL: moto.url,
-      [NO_NODE_WARNING]: "true",
-    };
+    const endpoint = moto.url;
+    const iam = keep(startIam({ endpoint, region }));
+    const registry = keep(
+      await startRegistry({ endpoint, directory: folder("registry"), storage, iam, onEvent: tell(lineOf.registry) }),
+    );
+
+    const gate = keep(
+      await startGate({ endpoint, iam, codebuild: () => later.codebuild ?? "", onEvent: tell(lineOf.gate) }),
+    );
+    const permissions = { iam, gate: gate.url };
+    const quiet = { [NO_NODE_WARNING]: "true" };
     const codebuild = keep(
       await startCodeBuild({
         region,
         accountId: LOCAL_ACCOUNT,
-        endpoint: moto.url,
+        endpoint,
+        permissions,
         workDirectory: folder("builds"),
-        buildEnvironment: { ...platform, HTTPS_PROXY: registry.proxyUrl, NODE_EXTRA_CA_CERTS: registry.caFile },
-        onEvent: (event) => {
-          tell(onLine, buildLine(event));
+        buildEnvironment: {
+          ...quiet,
+          // CodeBuild's images have the AWS CLI.
+          PATH: [moto.commands, process.env.PATH].join(delimiter),
+          HTTPS_PROXY: registry.proxyUrl,
+          NODE_EXTRA_CA_CERTS: registry.caFile,
+          // The docker command logs in by itself where no daemon answers.
+          SSL_CERT_FILE: registry.caFile,
         },
+        startDocker: (directory) => startDocker({ ...registry, directory }),
+        onEvent: tell(lineOf.build),
       }),
     );
-    const variables = { ...platform, AWS_ENDPOINT_URL_CODEBUILD: codebuild.url };
-    keep(
-      await startEventSourceMappings({
-        endpoint: moto.url,
+    later.codebuild = codebuild.url;
+
+    const functions = { endpoint, region, permissions, environment: quiet, onEvent: tell(lineOf.lambda) };
+    keep(await startEventSourceMappings({ ...functions, directory: folder("functions") }));
+    const invoker = keep(new Invoker({ ...functions, directory: folder("invoked-functions") }));
+    const deliveries = {
+      endpoint,
+      region,
+      iam,
+      minuteInMilliseconds,
+      invoke: (functionArn: string, event: unknown, requestId: string) => invoker.invoke(functionArn, event, requestId),
+      onEvent: tell(lineOf.delivery),
+    };
+    const asyncInvoker = keep(new AsyncInvoker(deliveries));
+    const bus = keep(
+      await startEventBus({
+        endpoint,
         region,
-        environment: variables,
-        directory: folder("functions"),
-        onEvent: (event) => {
-          tell(onLine, lambdaLine(event));
+        accountId: LOCAL_ACCOUNT,
+        iam,
+        codebuild: codebuild.url,
+        asyncInvoke: (functionArn, event) => {
+          asyncInvoker.enqueue(functionArn, event);
+        },
+        minuteInMilliseconds,
+        onEvent: tell(lineOf.bus),
+      }),
+    );
+    const trails = keep(
+      await startCloudTrail({ endpoint, region, accountId: LOCAL_ACCOUNT, iam, bus, onEvent: tell(lineOf.bus) }),
+    );
+    later.delivery = keep(
+      await startDelivery({
+        ...deliveries,
+        bus,
+        duplicateMultipart,
+        onCall: (fact) => {
+          trails.record(fact);
         },
       }),
     );
     return {
-      endpoint: moto.url,
+      endpoint,
       registry,
-      // Without a low number of attempts, a call that moto does not know hangs Terraform for minutes.
-      variables: { ...variables, AWS_REGION: region, AWS_DEFAULT_REGION: region, AWS_MAX_ATTEMPTS: "2" },
+      // Those who are no function and no build go past the gate: they are the deployer and the sender, and may do everything.
+      variables: {
+        AWS_ACCESS_KEY_ID: "test",
+        AWS_SECRET_ACCESS_KEY: "test",
+        AWS_ENDPOINT_URL: endpoint,
+        AWS_ENDPOINT_URL_CODEBUILD: codebuild.url,
+        AWS_REGION: region,
+        AWS_DEFAULT_REGION: region,
+        // Without a low number of attempts, a call that moto does not know hangs Terraform for minutes.
+        AWS_MAX_ATTEMPTS: "2",
+        ...quiet,
+      },
       close,
     };
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-function tell(onLine: (line: string) => void, line: string | undefined): void {
-  if (line !== undefined) onLine(line);
-}
-
-function registryLine(event: RegistryEvent): string | undefined {
-  switch (event.kind) {
-    case "refused":
-    case "failed":
-      return `registry: ${event.message}`;
-    case "request": {
-      const { method, path, status } = event.request;
-      return method === "PUT" && path.includes("/manifests/") ? `registry: ${method} ${path} ${status}` : undefined;
-    }
-  }
-}
-
-function buildLine(event: BuildEvent): string | undefined {
-  switch (event.type) {
-    case "build-started":
-      return `codebuild: ${event.buildId} started`;
-    case "phase-started":
-      return undefined;
-    case "phase-ended":
-      return `codebuild: ${event.buildId} ${event.phase} ${event.status}${event.message ? `: ${event.message}` : ""}`;
-    case "build-ended":
-      return `codebuild: ${event.buildId} ${event.status}${reason(event)}, log in ${event.logFile}`;
-  }
-}
-
-/** What the build's own commands said last, if it failed. */
-function reason({ status, logFile }: { readonly status: string; readonly logFile: string }): string {
-  if (status === "SUCCEEDED" || !existsSync(logFile)) return "";
-  const line = lastOwnLine(readFileSync(logFile, "utf8").split("\n"));
-  return line === undefined ? "" : `: ${line}`;
-}
-
-function lambdaLine(event: LambdaEvent): string | undefined {
-  switch (event.type) {
-    case "mapping-started":
-    case "mapping-stopped":
-      return `lambda: ${event.type.replace("-", " ")}, ${event.queueArn} -> ${event.functionArn}`;
-    case "batch-received":
-      return `lambda: ${event.messageIds.length} message(s) received`;
-    case "batch-finished":
-      return event.failed.length === 0
-        ? undefined
-        : `lambda: ${event.failed.length} message(s) failed, back to the queue`;
-    case "log":
-      return `lambda: ${event.functionName}: ${event.line}`;
-    case "invocation-started":
-      return undefined;
-    case "invocation-finished":
-      return `lambda: ${event.functionName} ${event.error ? `failed: ${event.error.errorMessage}` : "returned"} after ${event.durationMs.toFixed(0)} ms`;
-    case "problem":
-      return `lambda: ${event.error.message}`;
   }
 }
