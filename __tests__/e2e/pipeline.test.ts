@@ -15,14 +15,11 @@ import {
   type EventSourceMappingConfiguration,
 } from "@aws-sdk/client-lambda";
 import {
-  CompleteMultipartUploadCommand,
   CreateBucketCommand,
-  CreateMultipartUploadCommand,
   GetBucketNotificationConfigurationCommand,
   ListObjectVersionsCommand,
   PutBucketNotificationConfigurationCommand,
   PutObjectCommand,
-  UploadPartCommand,
   type Event,
 } from "@aws-sdk/client-s3";
 import {
@@ -31,7 +28,6 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { readFile } from "node:fs/promises";
 import type { ServiceConfig } from "../../config/schema";
 import { buildLog, buildsOf, buildVariable, lastOwnLine, waitForBuild } from "../../local/builds";
 import { drop, packageImage, proveDrop, type Package } from "../../local/journey";
@@ -39,6 +35,7 @@ import { proveWithSkopeo } from "../../local/proof";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { requires } from "../support/requires";
 import { until } from "../support/until";
+import { UPLOADS } from "../support/uploads";
 
 const YAML = `
 name: images
@@ -393,24 +390,8 @@ async function putText(key: string): Promise<void> {
   await applied.clients.s3.send(new PutObjectCommand({ Bucket: "image-drops", Key: key, Body: "text" }));
 }
 
-async function putInParts({ file, service: { key } }: Package): Promise<string | undefined> {
-  const target = { Bucket: "image-drops", Key: key };
-  const { s3 } = applied.clients;
-  const body = await readFile(file);
-  const size = 5 * 1024 * 1024;
-  expect(body.length).toBeGreaterThan(size);
-  const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target));
-  const Parts = [];
-  for (let at = 0, PartNumber = 1; at < body.length; at += size, PartNumber += 1) {
-    const { ETag } = await s3.send(
-      new UploadPartCommand({ ...target, UploadId, PartNumber, Body: body.subarray(at, at + size) }),
-    );
-    Parts.push({ PartNumber, ETag });
-  }
-  const { VersionId } = await s3.send(
-    new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }),
-  );
-  return VersionId;
+async function putInParts(image: Package): Promise<string | undefined> {
+  return await UPLOADS["in parts"](applied.clients.s3, { Bucket: "image-drops", Key: image.service.key }, image);
 }
 
 // --- what can be seen of it

@@ -5,7 +5,7 @@ import { App } from "cdktf";
 import { parsePipeline } from "../../config/parse";
 import type { PipelineInput } from "../../config/schema";
 import { PipelineStack } from "../../infrastructure/stack";
-import { pipelineInput } from "../support/synthesis";
+import { pipelineInput, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 import { validateStack } from "../support/terraform";
 
 let outdir: string;
@@ -36,6 +36,16 @@ const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
     ],
     repositories: { keep: 10 },
   },
+  "commands around the docker publisher's": {
+    publisher: "docker",
+    services: [{ name: "api", before: ['echo "${HOME}: %{x}"'], after: ['echo "$GIT_HASH"'] }],
+  },
+  ...Object.fromEntries(
+    TRIGGER_NAMES.map((name) => [
+      `the trigger ${name}, for a key that JSON has to escape`,
+      { trigger: TRIGGERS[name], packaging: "prebuilt", services: [{ name: "api", key: 'a "<b>"\\$ü.zip' }] },
+    ]),
+  ),
 };
 
 test.each(Object.keys(PIPELINES))(

@@ -37,10 +37,15 @@ export interface AppliedPipelines {
 export interface ApplyOptions {
   /** Runs before the apply, against the empty environment: makes what "exists already". */
   readonly before?: (clients: Clients) => Promise<void>;
+  /** How long a minute lasts that Lambda or EventBridge waits until it tries again. @default 60000 */
+  readonly minuteInMilliseconds?: number;
 }
 
 /** Starts AWS on this machine, with docker-registry as the storage where it is installed, synthesises `yaml` and applies it. */
-export async function applyPipelines(yaml: string, { before }: ApplyOptions = {}): Promise<AppliedPipelines> {
+export async function applyPipelines(
+  yaml: string,
+  { before, minuteInMilliseconds }: ApplyOptions = {},
+): Promise<AppliedPipelines> {
   const directory = await mkdtemp(join(tmpdir(), "pipelines-"));
   const closing: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -66,6 +71,7 @@ export async function applyPipelines(yaml: string, { before }: ApplyOptions = {}
       storage,
       // As it may be on AWS: "at least once".
       duplicateMultipart: true,
+      minuteInMilliseconds,
       onLine: (line) => lines.push(line),
     });
     closing.push(() => environment.close());
