@@ -100,7 +100,7 @@ describe.each(PIPELINES)("%s", (name) => {
   });
 
   test("nothing was refused on the way", () => {
-    expect(applied.lines.filter((line) => line.includes("refused") && line.includes(`${name}_`))).toEqual([]);
+    expect(applied.lines.filter((line) => line.includes("not authorized") && line.includes(`${name}_`))).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { BatchGetBuildsCommand, CodeBuildClient, StartBuildCommand, StopBuildCommand } from "@aws-sdk/client-codebuild";
 import { BatchGetImageCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import {
@@ -182,7 +183,11 @@ describe("what is not allowed is answered as the service would", () => {
     aws.answer = { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>" };
     const s3 = new S3Client({ ...settings, forcePathStyle: true });
     const get = new GetObjectCommand({ Bucket: "drops", Key: "team/api.zip" });
-    await expect(s3.send(get)).rejects.toMatchObject({ name: "NoSuchKey" });
+    // However long it takes to look at the policies, the answer is whole.
+    const looked = jest.spyOn(iam, "authorize").mockImplementation(() => setTimeout(20));
+    await expect(s3.send(get)).rejects.toMatchObject({ name: "NoSuchKey", message: "none" });
+    expect(looked).toHaveBeenCalledTimes(2);
+    looked.mockRestore();
     iam.denied.add("s3:ListBucket");
     await expect(s3.send(get)).rejects.toMatchObject({
       name: "AccessDenied",
