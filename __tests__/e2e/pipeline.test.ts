@@ -144,7 +144,7 @@ describe("a drop", () => {
     const before = (await builds("api")).length;
     const version = await whileNobodyPolls("images", async () => {
       const version = await putInParts(image);
-      expect(await messagesWaiting("images")).toBe(2);
+      await eventually(async () => (await messagesWaiting("images")) === 2);
       return version;
     });
     await succeeded("api", version);
