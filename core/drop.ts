@@ -27,10 +27,13 @@ export interface Drop {
 }
 
 /**
- * The API calls that end an upload, by their names in CloudTrail (where a POST from a browser is a PutObject).
+ * The API calls that end an upload, by their names in CloudTrail; PostObject is a form that a browser sends.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html
  */
-export const DROP_CALLS = ["PutObject", "CopyObject", "CompleteMultipartUpload"] as const;
+export const DROP_CALLS = ["PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload"] as const;
+
+/** The API call that begins an upload in parts: its record says nothing of the end. */
+export const BEGIN_CALL = "CreateMultipartUpload";
 
 export type DropCall = (typeof DROP_CALLS)[number];
 

@@ -43,6 +43,7 @@ test.each([
   ["an empty object", { size: 0 }],
   ["a time of whole seconds", { time: "2026-01-31T12:00:00Z" }],
   ["the call of a PUT", { call: "PutObject" }],
+  ["the call of a browser's form", { call: "PostObject" }],
   ["the call of a copy", { call: "CopyObject" }],
   ["the call that ends an upload in parts", { call: "CompleteMultipartUpload" }],
 ])("accepts %s", (_, change) => {
@@ -73,7 +74,7 @@ test.each([
   [{ sequencer: "00G1" }, 'drop sequencer must be a hexadecimal number, got: "00G1"'],
   [
     { call: "CreateMultipartUpload" },
-    'drop call must be PutObject or CopyObject or CompleteMultipartUpload, got: "CreateMultipartUpload"',
+    'drop call must be PutObject or PostObject or CopyObject or CompleteMultipartUpload, got: "CreateMultipartUpload"',
   ],
   [{ time: "yesterday" }, 'drop time must be a time like 2026-01-31T12:00:00.000Z, got: "yesterday"'],
   [

@@ -90,7 +90,7 @@ const expected: Record<EventFixture, EventContents | string> = {
   "cloudtrail-create-multipart-upload": ignored("CreateMultipartUpload reports the start of an upload, not its end"),
   "cloudtrail-complete-multipart-upload": drops({ ...trailDrop, versionId: "003", call: "CompleteMultipartUpload" }),
   "cloudtrail-delete-object": ignored(
-    "DeleteObject is not a finished upload (PutObject, CopyObject, CompleteMultipartUpload)",
+    "DeleteObject is not a finished upload (PutObject, PostObject, CopyObject, CompleteMultipartUpload)",
   ),
   "failed-invocation-s3-put": drops(s3Drop),
   "failed-invocation-eventbridge": drops(bridgeDrop),
@@ -177,6 +177,11 @@ test.each<[string, object, string]>([
     name: "UnreadableEventError",
     message: `cannot read the event: found ${foundAndExpected}; ${REMEDY}`,
   });
+});
+
+test("a browser's form ends an upload, too", () => {
+  const { drops: found } = parseEvent({ ...trail, detail: { ...trailDetail, eventName: "PostObject" } });
+  expect(found).toStrictEqual([{ ...parseEvent(trail).drops[0], call: "PostObject" }]);
 });
 
 test("a call that answers nothing is a drop without a version", () => {

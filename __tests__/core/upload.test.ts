@@ -202,6 +202,23 @@ describe("an upload that", () => {
     expect(await buildOf("03:00:00")).toMatchObject({ drop: ended });
   });
 
+  test.each([
+    ["was answered in the next second is it", "03:00:01", "found"],
+    ["was answered two seconds later is another", "03:00:02", "missed"],
+    ["was answered before it began is another", "02:59:59", "missed"],
+  ])("whose call %s", async (_which, answered, expected) => {
+    const ended = s3.complete(uploadId, NEW);
+    expect(await buildOf(answered)).toMatchObject(expected === "found" ? { drop: ended } : overwritten(answered));
+  });
+
+  test("whose call was answered in the next second is waited for, and told from a PUT of that second", async () => {
+    clock.plan("03:00:01", () => s3.put(BUCKET, KEY, OLD));
+    let ended: object | undefined;
+    clock.plan("03:05:01", () => (ended = s3.complete(uploadId, NEW)));
+    expect(await buildOf("03:00:01")).toMatchObject({ drop: ended });
+    expect(clock.now()).toBe(at("03:05:01"));
+  });
+
   test("was aborted in the second of a PUT leads to what the PUT's own build publishes", async () => {
     s3.abort(uploadId);
     const put = s3.put(BUCKET, KEY, NEW);
@@ -317,7 +334,7 @@ describe("an upload that has ended", () => {
     expect(s3.requests).toStrictEqual([]);
   });
 
-  test.each(["PutObject", "CopyObject", "CompleteMultipartUpload"])(
+  test.each(["PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload"])(
     "by %s in a bucket without versioning is pinned by its entity tag",
     async (call) => {
       const { etag } = s3.put(BUCKET, KEY, NEW, { versioned: false });
@@ -405,7 +422,7 @@ describe("the environment", () => {
     [{ DROP_TIME: "3:00" }, 'drop time must be a time like 2026-01-31T12:00:00.000Z, got: "3:00"'],
     [
       { DROP_CALL: "DeleteObject" },
-      'drop call must be PutObject or CopyObject or CompleteMultipartUpload, got: "DeleteObject"',
+      'drop call must be PutObject or PostObject or CopyObject or CompleteMultipartUpload, got: "DeleteObject"',
     ],
     [{ DROP_CALL: "" }, "neither DROP_VERSION_ID nor DROP_ETAG is set"],
     [{ DROP_CALL: "", DROP_VERSION_ID: "null" }, "neither DROP_VERSION_ID nor DROP_ETAG is set"],

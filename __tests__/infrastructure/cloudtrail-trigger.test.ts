@@ -15,7 +15,7 @@ test("the rule of a service takes the calls that begin or end an upload to its k
   });
   expect(event_pattern).toBe(
     '{"source":["aws.s3"],"detail-type":["AWS API Call via CloudTrail"],"detail":{"eventSource":[{"prefix":"s3."}],' +
-      '"eventName":["PutObject","CreateMultipartUpload","CopyObject","CompleteMultipartUpload"],' +
+      '"eventName":["CreateMultipartUpload","PutObject","PostObject","CopyObject","CompleteMultipartUpload"],' +
       '"requestParameters":{"bucketName":["image-drops"],"key":["api.zip"]},"errorCode":[{"exists":false}]}}',
   );
 });
@@ -78,7 +78,10 @@ describe("the trail", () => {
     { field: "resources.ARN", starts_with: ["arn:aws:s3:::image-drops/"] },
     { field: "readOnly", equals: ["false"] },
     // No UploadPart: it is as many calls as an upload has parts, and every record is paid for.
-    { field: "eventName", equals: ["PutObject", "CreateMultipartUpload", "CopyObject", "CompleteMultipartUpload"] },
+    {
+      field: "eventName",
+      equals: ["CreateMultipartUpload", "PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload"],
+    },
   ];
 
   test("records the calls that builds are started by, and nothing else", () => {

@@ -1,4 +1,4 @@
-import { DROP_CALLS, isDropCall, parseDrop } from "../drop";
+import { BEGIN_CALL, DROP_CALLS, isDropCall, parseDrop } from "../drop";
 import { checkSource } from "./eventbridge";
 import { type EventContents, expectObject, expectString, expectVersion, type Report } from "./shape";
 
@@ -19,7 +19,7 @@ export const cloudTrailCall: Report = {
     if (detail.errorCode !== undefined) {
       return ignore(`${call} failed (${expectString(detail.errorCode, "detail.errorCode")}) and wrote nothing`);
     }
-    if (call === "CreateMultipartUpload") return ignore(`${call} reports the start of an upload, not its end`);
+    if (call === BEGIN_CALL) return ignore(`${call} reports the start of an upload, not its end`);
     if (!isDropCall(call)) return ignore(`${call} is not a finished upload (${DROP_CALLS.join(", ")})`);
     const request = expectObject(detail.requestParameters, "detail.requestParameters");
     // Of a call that answers nothing worth telling, it is null.

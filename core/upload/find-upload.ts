@@ -61,16 +61,16 @@ export async function findUpload(options: FindUploadOptions): Promise<{ drop: Dr
 
 async function isRunning(s3: S3Client, drop: BegunDrop): Promise<boolean> {
   for await (const upload of uploadsOf(s3, drop)) {
-    if (upload.Initiated && secondOf(upload.Initiated) === secondOf(drop.time)) return true;
+    if (isBegunBy(drop, upload.Initiated)) return true;
   }
   return false;
 }
 
-/** Of several uploads that began in this second, the newest; an upload in parts rather than a PUT. */
+/** Of several uploads that may be it, the newest; an upload in parts rather than a PUT. */
 async function findVersion(s3: S3Client, drop: BegunDrop): Promise<ObjectVersion | undefined> {
   let other: ObjectVersion | undefined;
   for await (const version of versionsOf(s3, drop)) {
-    if (!version.LastModified || secondOf(version.LastModified) !== secondOf(drop.time)) continue;
+    if (!isBegunBy(drop, version.LastModified)) continue;
     if (isInParts(version)) return version;
     other ??= version;
   }
@@ -112,7 +112,17 @@ async function* versionsOf(s3: S3Client, { bucket, key }: Drop): AsyncGenerator<
   }
 }
 
-/** CloudTrail writes times without fractions of a second. */
+/**
+ * True where the drop's call may have begun what has this time. All times are whole seconds, and S3 takes its own while it handles the
+ * call, CloudTrail notes when the call was answered: in the same second, or in the next.
+ * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+ */
+function isBegunBy(drop: BegunDrop, time: Date | undefined): boolean {
+  if (!time) return false;
+  const seconds = secondOf(drop.time) - secondOf(time);
+  return seconds === 0 || seconds === 1;
+}
+
 function secondOf(time: Date | string): number {
   return Math.floor(new Date(time).getTime() / 1000);
 }

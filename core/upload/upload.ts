@@ -1,4 +1,4 @@
-import { type Drop, dropFromVariables, UNVERSIONED } from "../drop";
+import { BEGIN_CALL, type Drop, dropFromVariables, UNVERSIONED } from "../drop";
 import { InvalidDropError, MissingDropVariableError } from "../errors";
 
 /** The upload that a build was started for, by what its event says of it. */
@@ -24,9 +24,6 @@ export interface Wait {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The call that begins an upload in parts: its record says nothing of the end. */
-const BEGIN = "CreateMultipartUpload";
 
 /** Seconds. A build runs for 36 hours at most: https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html */
 const MAX_WAIT_TIME = { default: 3600, min: 0, max: 36 * 3600 };
@@ -54,7 +51,7 @@ export function readUpload(environment: Environment, problems: string[]): Upload
 
 function read(environment: Environment, problems: string[]): Upload | undefined {
   const { DROP_CALL: call, ...others } = environment;
-  const drop = readDrop(call === BEGIN ? others : environment, problems);
+  const drop = readDrop(call === BEGIN_CALL ? others : environment, problems);
   const wait = call ? readWait(environment, problems) : undefined;
   if (isNamed(environment)) return drop && { state: "known", drop };
   if (!call) {
@@ -62,8 +59,8 @@ function read(environment: Environment, problems: string[]): Upload | undefined 
     problems.push("neither DROP_VERSION_ID nor DROP_ETAG is set");
     return undefined;
   }
-  if (call !== BEGIN) return drop && { state: "ended", drop };
-  if (!environment.DROP_TIME) problems.push(`DROP_TIME is not set, expected the time of the call ${BEGIN}`);
+  if (call !== BEGIN_CALL) return drop && { state: "ended", drop };
+  if (!environment.DROP_TIME) problems.push(`DROP_TIME is not set, expected the time of the call ${BEGIN_CALL}`);
   if (drop?.time === undefined || wait === undefined) return undefined;
   return { state: "begun", drop: { ...drop, time: drop.time }, wait };
 }

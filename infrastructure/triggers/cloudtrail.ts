@@ -1,5 +1,6 @@
 import { Construct } from "constructs";
 import type { TriggerConfig } from "../../config/trigger";
+import { BEGIN_CALL, DROP_CALLS } from "../../core/drop";
 import type { BuildNeeds } from "../build-role";
 import { exactly, type Statement } from "../policies";
 import type { Service } from "../service";
@@ -7,11 +8,8 @@ import { ServiceRules } from "./service-rules";
 import { type FieldSelector, Trail } from "./trail";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 
-/**
- * The calls that an upload begins or ends with.
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html
- */
-const CALLS = ["PutObject", "CreateMultipartUpload", "CopyObject", "CompleteMultipartUpload"];
+/** The calls that an upload begins or ends with. */
+const CALLS = [BEGIN_CALL, ...DROP_CALLS];
 
 const SECONDS_PER_MINUTE = 60;
 
