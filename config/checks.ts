@@ -136,7 +136,7 @@ function checkNames({ name, region }: PipelineConfig): Finding[] {
   const tooLong = checkLength(name, [
     { what: "tools bucket", name: tools, max: limits.BUCKET_NAME_LENGTH.max },
     { what: "function", name: derived.function, max: limits.FUNCTION_NAME_LENGTH.max },
-    { what: "function's role", name: derived.functionRole, max: limits.ROLE_NAME_LENGTH.max },
+    { what: "function's role", name: derived.startBuildRole, max: limits.ROLE_NAME_LENGTH.max },
     { what: "builds' role", name: derived.sharedBuildRole, max: limits.ROLE_NAME_LENGTH.max },
     { what: "queue", name: derived.queue, max: limits.QUEUE_NAME_LENGTH.max },
     { what: "dead letter queue", name: derived.deadLetterQueue, max: limits.QUEUE_NAME_LENGTH.max },

@@ -7,7 +7,6 @@
 interface Names {
   /** The start-build function. */
   readonly function: string;
-  readonly functionRole: string;
   readonly functionLogGroup: string;
   /** The role that starts builds: the function's, or the one that the rules of a direct trigger take. */
   readonly startBuildRole: string;
@@ -38,7 +37,6 @@ export function names(pipeline: string): Names {
   const startBuild = `${pipeline}_start-build`;
   return {
     function: startBuild,
-    functionRole: startBuild,
     startBuildRole: startBuild,
     functionLogGroup: `/aws/lambda/${startBuild}`,
     queue: `${pipeline}_drops`,

@@ -37,8 +37,8 @@ export class CheckedPipeline extends Construct {
       logGroup: this.buildLogs,
       needs: this.trigger.builds,
     });
-    if (this.trigger.notification) this.bucket.notify(this.trigger.notification);
     for (const service of this.services.values()) this.trigger.addService(service);
+    if (this.trigger.notification) this.bucket.notify(this.trigger.notification);
   }
 
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {

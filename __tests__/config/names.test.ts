@@ -4,7 +4,6 @@ test("everything is named after its pipeline", () => {
   const { buildProject, buildRole, serviceRule, toolsBucket, trailBucket, ...fixed } = names("images");
   expect(fixed).toEqual({
     function: "images_start-build",
-    functionRole: "images_start-build",
     startBuildRole: "images_start-build",
     functionLogGroup: "/aws/lambda/images_start-build",
     queue: "images_drops",
@@ -25,8 +24,8 @@ test("everything is named after its pipeline", () => {
 test.each(["start-build", "build", "start-build_build"])(
   "the role of a service named %s is none of the pipeline's own",
   (service) => {
-    const { buildRole, functionRole, sharedBuildRole } = names("images");
-    expect([functionRole, sharedBuildRole]).not.toContain(buildRole(service));
+    const { buildRole, startBuildRole, sharedBuildRole } = names("images");
+    expect([startBuildRole, sharedBuildRole]).not.toContain(buildRole(service));
   },
 );
 

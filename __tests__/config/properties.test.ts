@@ -86,7 +86,7 @@ test("an accepted configuration gives AWS only names that it takes, and no name 
       const derived = names(config.name);
       const services = config.services.map(({ name }) => name);
       const roles = [
-        derived.functionRole,
+        derived.startBuildRole,
         ...(config.roles === "own" ? services.map(derived.buildRole) : [derived.sharedBuildRole]),
       ];
       const projects = services.map(derived.buildProject);

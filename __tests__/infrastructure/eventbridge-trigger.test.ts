@@ -93,6 +93,14 @@ describe("direct", () => {
       ]);
   });
 
+  test("the bucket reports once every rule has its target: a rule without one forgets what it matches", () => {
+    expect(pipeline.dependencies("aws_s3_bucket_notification")).toStrictEqual([
+      "aws_s3_bucket_versioning images/pipeline/bucket/private/versioning",
+      "aws_cloudwatch_event_target images/pipeline/trigger/start-build/services/api/target",
+      "aws_cloudwatch_event_target images/pipeline/trigger/start-build/services/web/target",
+    ]);
+  });
+
   test("there is no function, no queue but that of the dead letters, and no output of either", () => {
     expect(pipeline.counts()).toMatchObject({ aws_sqs_queue: 1, aws_cloudwatch_log_group: 1 });
     expect(pipeline.counts()).not.toHaveProperty("aws_lambda_function");

@@ -101,7 +101,7 @@ describe("what the trigger asks of a bucket", () => {
     ["topic", { topic: topicOf("images_drops") }, ["aws_sns_topic_subscription subscription"]],
     ["existing topic", { topic: topicOf("image-events") }, ["aws_sns_topic_subscription subscription"]],
     ["eventbridge", { eventbridge: true }, ["aws_cloudwatch_event_target target"]],
-    ["eventbridge, direct", { eventbridge: true }, []],
+    ["eventbridge, direct", { eventbridge: true }, ["aws_cloudwatch_event_target start-build/services/api/target"]],
   ];
 
   test.each(NOTIFICATIONS)("%s, of its own: to report once everything is there", (name, notification, dependencies) => {

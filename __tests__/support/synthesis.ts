@@ -103,11 +103,14 @@ export class Synthesis {
     });
   }
 
-  /** All resources as `type path`, without evaluation: what a plan would compare. */
+  /** All resources as `type.id`, without evaluation: what a plan would compare, so not what they wait for. */
   written(): Map<string, string> {
     return new Map(
       Object.entries(this.#resources).flatMap(([type, blocks]) =>
-        Object.entries(blocks).map(([id, block]): [string, string] => [`${type}.${id}`, JSON.stringify(block)]),
+        Object.entries(blocks).map(([id, block]): [string, string] => [
+          `${type}.${id}`,
+          JSON.stringify({ ...block, depends_on: undefined }),
+        ]),
       ),
     );
   }

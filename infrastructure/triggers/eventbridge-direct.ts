@@ -6,7 +6,6 @@ import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 
 /** S3 -> EventBridge -> CodeBuild. */
 export class DirectEventBridgeTrigger extends Construct implements Trigger {
-  readonly notification: BucketNotification = { kind: "eventbridge" };
   readonly outputs: TriggerOutputs;
   readonly #bucket: string;
   readonly #rules: ServiceRules;
@@ -16,6 +15,10 @@ export class DirectEventBridgeTrigger extends Construct implements Trigger {
     this.#bucket = props.config.bucket.name;
     this.#rules = new ServiceRules(this, "start-build", props);
     this.outputs = { dead_letter_queue_url: { value: this.#rules.deadLetters.url } };
+  }
+
+  get notification(): BucketNotification {
+    return { kind: "eventbridge", dependsOn: this.#rules.targets };
   }
 
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */

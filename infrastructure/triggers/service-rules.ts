@@ -31,6 +31,8 @@ export interface DropEvents {
  */
 export class ServiceRules extends Construct {
   readonly deadLetters: SqsQueue;
+  /** A rule without its target forgets what it matches. */
+  readonly targets: CloudwatchEventTarget[] = [];
   readonly #props: TriggerProps;
   readonly #role: IamRole;
   readonly #permissions: IamRolePolicy;
@@ -79,7 +81,7 @@ export class ServiceRules extends Construct {
       description: `Starts the builds of ${service.name}, a service of pipeline ${config.name}`,
       eventPattern: eventPattern(name, { source: ["aws.s3"], "detail-type": [detailType], detail }),
     });
-    new CloudwatchEventTarget(scope, "target", {
+    const target = new CloudwatchEventTarget(scope, "target", {
       rule: rule.name,
       targetId: "build",
       arn: project.arn,
@@ -93,6 +95,7 @@ export class ServiceRules extends Construct {
       // What is refused for want of a permission is not tried again.
       dependsOn: [this.#permissions],
     });
+    this.targets.push(target);
   }
 }
 

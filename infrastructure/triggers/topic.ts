@@ -36,7 +36,7 @@ export class TopicTrigger extends Construct implements Trigger {
       protocol: "sqs",
       endpoint: queue.arn,
       rawMessageDelivery: topic.rawDelivery,
-      // No filter: a topic that others fan out to may carry events in any shape, and the function ignores what is not its own.
+      // No filter: it would have to know in which shape the topic's events come. The function ignores other people's drops.
       redrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters.arn }),
     });
     // A topic forgets what it has no subscription for.

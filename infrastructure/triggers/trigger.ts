@@ -21,7 +21,7 @@ export type TriggerOutputs = Readonly<Record<string, { readonly value: unknown; 
 
 /** The way from the finished upload to StartBuild. Its constructor adds what a pipeline needs once. */
 export interface Trigger extends IConstruct {
-  /** What the bucket must report, if anything. Set up where the bucket is ours, told to its owner where it is not. */
+  /** What the bucket must report, if anything, once every service is added. Set up where the bucket is ours, told to its owner where it is not. */
   readonly notification?: BucketNotification;
   /** What builds need beside what every build needs. */
   readonly builds?: BuildNeeds;
