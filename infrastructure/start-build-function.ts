@@ -24,8 +24,6 @@ const FUNCTION_MEMORY = 512;
 export interface StartBuildFunctionProps {
   readonly config: PipelineConfig;
   readonly surroundings: Surroundings;
-  /** What functions/start-build exports: `handler` takes batches of a queue, `handleEvent` takes one event. */
-  readonly handler: "handler" | "handleEvent";
   /** What the function needs to be fed: the way to its events differs by trigger. */
   readonly permissions: readonly Statement[];
 }
@@ -38,7 +36,7 @@ export class StartBuildFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: StartBuildFunctionProps) {
     super(scope, id);
-    const { config, surroundings, handler, permissions } = props;
+    const { config, surroundings, permissions } = props;
     const name = names(config.name);
     const logGroup = new CloudwatchLogGroup(this, "logs", {
       name: name.functionLogGroup,
@@ -70,7 +68,7 @@ export class StartBuildFunction extends Construct {
       role: role.arn,
       runtime: "nodejs22.x",
       architectures: ["x86_64"],
-      handler: `index.${handler}`,
+      handler: "index.handler",
       filename: code.path,
       sourceCodeHash: code.base64Sha256,
       timeout: FUNCTION_TIMEOUT_SECONDS,

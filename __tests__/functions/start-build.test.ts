@@ -342,7 +342,7 @@ describe("an event that comes without a queue", () => {
   test("starts the same builds as from a queue, and answers nothing", async () => {
     await deploy();
     await lambda.invoke(sqsEvent(uploadBody()));
-    const result = await lambda.invoke(JSON.parse(uploadBody()) as object, "handleEvent");
+    const result = await lambda.invoke(JSON.parse(uploadBody()) as object);
 
     expect(result.error).toBeUndefined();
     expect(result.response).toBeUndefined();
@@ -356,7 +356,7 @@ describe("an event that comes without a queue", () => {
   test("starts nothing where there is no drop, or nobody owns it", async () => {
     await deploy();
     const events = [JSON.parse(testEventBody) as object, JSON.parse(readEvent("eventbridge-object-created")) as object];
-    for (const event of events) expect((await lambda.invoke(event, "handleEvent")).error).toBeUndefined();
+    for (const event of events) expect((await lambda.invoke(event)).error).toBeUndefined();
     expect(codeBuild.requests).toStrictEqual([]);
   });
 
@@ -364,7 +364,7 @@ describe("an event that comes without a queue", () => {
     await deploy((request) =>
       request.body.projectName === jessie.project ? refused("AccessDeniedException", "because") : started(request),
     );
-    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"), "handleEvent");
+    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"));
 
     expect(result.error).toBe(
       "StartBuildRefusedError: starting the build of service test-jessie (project images-test-jessie): AccessDeniedException: because, " +
@@ -382,7 +382,7 @@ describe("an event that comes without a queue", () => {
 
   test("fails with all reasons when several builds were not started", async () => {
     await deploy(() => refused("AccessDeniedException", "because"));
-    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"), "handleEvent");
+    const result = await lambda.invoke(notification(JESSIE, WORKER, "readme.txt"));
     const refusal = (route: typeof jessie): string =>
       `starting the build of service ${route.service} (project ${route.project}): AccessDeniedException: because, ` +
       "expected a started build; mend what CodeBuild names, then replay the events that failed";
@@ -393,7 +393,7 @@ describe("an event that comes without a queue", () => {
 
   test("fails when it cannot be read", async () => {
     await deploy();
-    const result = await lambda.invoke({ hello: "world" }, "handleEvent");
+    const result = await lambda.invoke({ hello: "world" });
     expect(result.error).toMatch(
       /^UnreadableEventError: cannot read the event: found an object with the fields "hello",/,
     );
@@ -437,14 +437,6 @@ test("no credential reaches the log, neither of a success nor of a failure", asy
   expect(result.output).toContain("build not started");
   for (const secret of secrets) expect(result.output).not.toContain(secret);
   expect(result.output).not.toContain("AWS4-HMAC-SHA256");
-});
-
-test("an invocation that is no batch of messages is an error of its own", async () => {
-  await deploy();
-  const result = await lambda.invoke({ hello: "world" });
-  expect(result.error).toBe(
-    "UnexpectedBatchTypeError: Unexpected batch type. Possible values are: SQS, KinesisDataStreams, DynamoDBStreams",
-  );
 });
 
 test.each([

@@ -8,7 +8,7 @@ const pipeline = synthesise({ trigger: "lambda" });
 test("the function takes one event at a time", () => {
   expect(pipeline.resource("aws_lambda_function")).toMatchObject({
     function_name: "images_start-build",
-    handler: "index.handleEvent",
+    handler: "index.handler",
   });
 });
 

@@ -9,8 +9,7 @@ import { text } from "node:stream/consumers";
 export interface Lambda {
   /** Where its package lies; the function's own working folder is another. */
   readonly folder: string;
-  /** @param handler name of the function's entry, `handler` unless another is named */
-  invoke(event: object, handler?: string): Promise<Invocation>;
+  invoke(event: object): Promise<Invocation>;
   delete(): void;
 }
 
@@ -34,7 +33,7 @@ export function unpackLambda(files: Readonly<Record<string, string | Buffer>>, e
   const env = { LAMBDA_TASK_ROOT: folder, HOME: home, AWS_REGION: "us-east-1", ...credentials, ...environment };
   return {
     folder,
-    invoke: (event, handler = "handler") => invoke(folder, handler, { cwd: home, env }, event),
+    invoke: (event) => invoke(folder, home, env, event),
     delete: () => {
       rmSync(folder, { recursive: true });
     },
@@ -55,18 +54,14 @@ const RUNTIME = `
   const { readFileSync, writeSync } = require("node:fs");
   const answer = (value) => writeSync(3, JSON.stringify(value));
   const context = { functionName: "start-build", functionVersion: "$LATEST", memoryLimitInMB: "256", awsRequestId: "request-1" };
-  (async () => require(process.argv[1] + "/index.js")[process.argv[2]](JSON.parse(readFileSync(0, "utf8")), context))()
+  (async () => require(process.argv[1] + "/index.js").handler(JSON.parse(readFileSync(0, "utf8")), context))()
     .then((response) => answer({ response }), (error) => answer({ error: error.name + ": " + error.message }));
 `;
 
-async function invoke(
-  folder: string,
-  handler: string,
-  surroundings: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
-  event: object,
-): Promise<Invocation> {
-  const child = spawn(process.execPath, ["-e", RUNTIME, folder, handler], {
-    ...surroundings,
+async function invoke(folder: string, cwd: string, env: NodeJS.ProcessEnv, event: object): Promise<Invocation> {
+  const child = spawn(process.execPath, ["-e", RUNTIME, folder], {
+    cwd,
+    env,
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     timeout: TIMEOUT_MS,
   });

@@ -19,23 +19,27 @@ const codeBuild = new CodeBuildClient({
 });
 const events = new EventHandler({ routes, codeBuild, telemetry });
 
-/** Starts a build for each drop in a batch of queued events; reports the messages that are to be delivered again. */
-export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+/**
+ * Starts a build for each drop, whichever way its event came: so that an event which is on its way while the trigger is changed is not
+ * lost. Of a queue's batch, the messages are reported that are to be delivered again. One event that S3, a topic or EventBridge handed
+ * over without a queue throws where a build was not started, so that Lambda tries the whole event again: the builds that it did start
+ * are not started twice. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ */
+export async function handler(event: unknown, context: Context): Promise<SQSBatchResponse | undefined> {
   telemetry.begin(context);
-  return processPartialResponse(
-    event,
-    ({ messageId, body }: SQSRecord) => events.handle(() => parseMessage(body), { messageId }),
-    processor,
-    { throwOnFullBatchFailure: false },
-  );
+  if (isBatch(event)) return await processPartialResponse(event, handleMessage, processor, SHOW_EACH_FAILURE);
+  await events.handle(() => parseEvent(event));
+  return undefined;
 }
 
-/**
- * Starts a build for each drop in one event, which S3, a topic or EventBridge handed over without a queue. Throws where a build was
- * not started, so that Lambda tries the whole event again: the builds that it did start are not started twice.
- * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
- */
-export async function handleEvent(event: unknown, context: Context): Promise<void> {
-  telemetry.begin(context);
-  await events.handle(() => parseEvent(event));
+const SHOW_EACH_FAILURE = { throwOnFullBatchFailure: false };
+
+function handleMessage({ messageId, body }: SQSRecord): Promise<void> {
+  return events.handle(() => parseMessage(body), { messageId });
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
+function isBatch(event: unknown): event is SQSEvent {
+  const { Records: records } = (event ?? {}) as { readonly Records?: unknown };
+  return Array.isArray(records) && (records[0] as Partial<SQSRecord> | undefined)?.eventSource === "aws:sqs";
 }

@@ -74,7 +74,6 @@ export function dropQueue(scope: Construct, props: DropQueueProps): DropQueue {
   const startBuild = new StartBuildFunction(scope, "start-build", {
     config,
     surroundings,
-    handler: "handler",
     permissions: [
       {
         Sid: "ReceiveDrops",

@@ -25,7 +25,6 @@ export class LambdaTrigger extends Construct implements Trigger {
     const startBuild = new StartBuildFunction(this, "start-build", {
       config,
       surroundings,
-      handler: "handleEvent",
       permissions: [{ Sid: "KeepFailures", Effect: "Allow", Action: "sqs:SendMessage", Resource: deadLetters.arn }],
     });
     const { functionName, arn } = startBuild.function;
