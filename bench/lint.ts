@@ -7,10 +7,14 @@ const TARGET_SECONDS = 5;
 const TARGET_RATIO = 3;
 const MIN_ROUNDS = 3;
 
-/**
- * Linting 1,000 different buildspecs against parsing them by `yaml` alone, in turn in one process.
- * Options: --rounds N (default 5, at least 3), of which medians are taken; the first round of each, which compiles the code, counts.
- */
+export const help = `npm run bench -- lint [--rounds N]
+
+Linting 1,000 different buildspecs against parsing them by yaml alone, in turn in one process; medians. The first round of each, which
+compiles the code, counts.
+
+  --rounds N  default 5, at least ${MIN_ROUNDS}
+`;
+
 export function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "5" } } });
   const rounds = Number(values.rounds);

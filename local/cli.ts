@@ -13,8 +13,8 @@ import { ensureStateBucket } from "./terraform/state-bucket";
 
 const HELP = `npm run local [-- --apply] [-- --port N] [-- --config FILE]
 
-Starts AWS on this machine and leaves it up until Ctrl-C: S3, SQS, Lambda, IAM, ECR ... by moto, CodeBuild, and a registry under ECR's
-host names. Prints how to use cdktf, terraform and aws against it, and then what happens in it.
+Starts AWS on this machine and leaves it up until Ctrl-C: AWS's APIs by moto; notifications, topics, rules and trails; permissions;
+Lambda and CodeBuild; a registry under ECR's host names. Prints how to use cdktf, terraform and aws against it, and then what happens in it.
 
   --apply        synthesise and apply the pipelines, too
   --port N       port of the AWS endpoint, default any free one

@@ -25,6 +25,7 @@ test("--help lists every file of the folder by name", () => {
 test.each([
   ["cold-start", /--rounds N {2}default 15, at least 7\n/],
   ["synth", /--rounds N {2}default 3, at least 3\n/],
+  ["lint", /--rounds N {2}default 5, at least 3\n/],
   ["latency", /--drops N {2}for each trigger, default 20, at least 3\n/],
 ])("%s --help prints its command and options, and measures nothing", (name, option) => {
   const { status, stdout, stderr } = runBench(name, "--help");
