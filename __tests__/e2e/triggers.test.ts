@@ -13,15 +13,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { grantsOf } from "../support/grants";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { Sender } from "../support/sender";
+import { requires } from "../support/requires";
 import { until } from "../support/until";
 import { beginUpload, UPLOADS } from "../support/uploads";
+
+const dockerd = requires("dockerd", "apt-get install docker.io");
+
+const OWN_BUILDSPEC = `
+version: 0.2
+env:
+  exported-variables: [GIT_HASH]
+phases:
+  build:
+    commands:
+      - GIT_HASH="$(node "$CODEBUILD_SRC_DIR/publish-image.js")"
+      - 'echo "mine: $IMAGE_REPO_NAME:$GIT_HASH"'
+`;
 
 const YAML = `
 name: by-queue
 region: us-east-1
 bucket: by-queue-drops
 repositories: { prefix: by-queue/ }
-services: [api]
+services:
+  - api
+  - { name: commands, before: ['echo "before $DROP_KEY"'], after: ['echo "after $GIT_HASH"'] }
+  - { name: own, buildspec: own.yml }
 ---
 name: by-function
 region: us-east-1
@@ -35,6 +52,7 @@ name: by-topic
 region: us-east-1
 bucket: by-topic-drops
 trigger: topic
+publisher: ${dockerd ? "docker" : "stream"}
 repositories: { prefix: by-topic/ }
 services: [api]
 ---
@@ -73,7 +91,11 @@ const MINUTES = 60_000;
 let applied: AppliedPipelines;
 
 beforeAll(async () => {
-  applied = await applyPipelines(YAML, { before: whatExistsAlready, minuteInMilliseconds: 500 });
+  applied = await applyPipelines(YAML, {
+    files: { "own.yml": OWN_BUILDSPEC },
+    before: whatExistsAlready,
+    minuteInMilliseconds: 500,
+  });
 }, 10 * MINUTES);
 
 afterAll(() => applied.close(), MINUTES);
@@ -101,6 +123,27 @@ describe.each(PIPELINES)("%s", (name) => {
 
   test("nothing was refused on the way", () => {
     expect(applied.lines.filter((line) => line.includes("not authorized") && line.includes(`${name}_`))).toEqual([]);
+  });
+});
+
+describe("what a service brings itself", () => {
+  test("commands run before and after the publisher's", async () => {
+    const sender = new Sender(applied, "by-queue", "commands");
+    const image = await sender.newImage();
+    const build = await sender.succeeded(await sender.upload("in one PUT", image));
+    const log = await sender.log(build);
+    const said = (line: string): number => log.findIndex((each) => each.endsWith(line));
+    expect(said("before commands.zip")).toBeGreaterThan(-1);
+    expect(said(`after ${image.gitHash}`)).toBeGreaterThan(said("before commands.zip"));
+    await proveDrop(applied.clients, sender.repositoryUrl, image, "staging", applied.environment.registry);
+  });
+
+  test("a buildspec runs instead of the publisher's", async () => {
+    const sender = new Sender(applied, "by-queue", "own");
+    const image = await sender.newImage();
+    const build = await sender.succeeded(await sender.upload("in one PUT", image));
+    expect(await sender.lastLine(build)).toBe(`mine: by-queue/own:${image.gitHash}`);
+    await proveDrop(applied.clients, sender.repositoryUrl, image, "staging", applied.environment.registry);
   });
 });
 
@@ -211,7 +254,7 @@ async function withoutEachGrant(name: (typeof PIPELINES)[number]): Promise<strin
   // The grants of builds are the same with every trigger, but for those of the one that waits.
   const grants = all.filter(
     ({ of, sid }) =>
-      !/_(api|doomed)_build$/.test(of) ||
+      !/_(api|commands|doomed|own)_build$/.test(of) ||
       (of.endsWith("_api_build") && (name === "by-queue" || sid.startsWith("Find"))),
   );
   for (const grant of grants) {

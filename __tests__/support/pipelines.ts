@@ -37,6 +37,8 @@ export interface AppliedPipelines {
 export interface ApplyOptions {
   /** Runs before the apply, against the empty environment: makes what "exists already". */
   readonly before?: (clients: Clients) => Promise<void>;
+  /** Files that lie beside the pipelines' own, by name. */
+  readonly files?: Readonly<Record<string, string>>;
   /** How long a minute lasts that Lambda or EventBridge waits until it tries again. @default 60000 */
   readonly minuteInMilliseconds?: number;
 }
@@ -44,7 +46,7 @@ export interface ApplyOptions {
 /** Starts AWS on this machine, with docker-registry as the storage where it is installed, synthesises `yaml` and applies it. */
 export async function applyPipelines(
   yaml: string,
-  { before, minuteInMilliseconds }: ApplyOptions = {},
+  { before, files = {}, minuteInMilliseconds }: ApplyOptions = {},
 ): Promise<AppliedPipelines> {
   const directory = await mkdtemp(join(tmpdir(), "pipelines-"));
   const closing: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
@@ -54,6 +56,7 @@ export async function applyPipelines(
   try {
     const file = join(directory, "pipeline.yaml");
     await writeFile(file, yaml);
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     const { pipelines } = loadPipelines(file);
     const region = pipelines[0]?.region ?? "";
 
