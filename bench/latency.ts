@@ -60,7 +60,7 @@ export async function run(args: readonly string[]): Promise<object> {
 }
 
 function renderPipeline([name, trigger]: readonly [string, string]): string {
-  return `name: ${name}\nregion: us-east-1\nbucket: ${name}-drops\ntrigger: ${trigger}\nservices: [api]\n`;
+  return `name: ${name}\nregion: us-east-1\nbucket: ${name}-drops\ntrigger: ${trigger}\nrepositories: { prefix: ${name}/ }\nservices: [api]\n`;
 }
 
 interface Latency {
