@@ -222,7 +222,13 @@ describe("environment", () => {
   });
 
   test("no configured proxy or endpoint leads off this machine, and the log says so", async () => {
-    const outside = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "AWS_ENDPOINT_URL_S3"];
+    const outside = [
+      "HTTPS_PROXY",
+      "https_proxy",
+      "NO_PROXY",
+      "AWS_ENDPOINT_URL_S3",
+      "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    ];
     const { log, output } = await bench.run({
       environmentVariablesOverride: outside.map((name) => ({ name, value: "elsewhere.test" })),
       buildspecOverride: buildspec(

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { startEventSourceMappings, type EventSourceMappings, type LambdaEvent } from "../../local/lambda";
 import { FakeLambdaApis } from "../support/fake-lambda-apis";
@@ -27,7 +26,7 @@ let events: LambdaEvent[];
 let mappings: EventSourceMappings;
 
 beforeEach(async () => {
-  apis = await FakeLambdaApis.start();
+  apis = await new FakeLambdaApis().start();
   directory = mkdtempSync(join(tmpdir(), "mappings-"));
   events = [];
   apis.apply("f", { files: { "index.js": HANDLER } });
@@ -35,6 +34,7 @@ beforeEach(async () => {
     endpoint: apis.endpoint,
     region: "us-east-1",
     directory,
+    interval: 20,
     onEvent: (event) => events.push(event),
   });
 });
@@ -56,6 +56,12 @@ function batches(): unknown[] {
 async function batch(number = 1) {
   await until(`batch ${number} is finished`, () => of("batch-finished").length >= number);
   return of("batch-finished")[number - 1]!;
+}
+
+/** Time in which whatever polls would have polled. */
+async function severalLooks(): Promise<void> {
+  const before = apis.mappingLists;
+  await until("mappings were looked for several times", () => apis.mappingLists >= before + 3);
 }
 
 describe("a batch", () => {
@@ -156,7 +162,7 @@ describe("the applied mapping", () => {
   test("is not polled while it is disabled", async () => {
     const uuid = apis.map("drops", "f", { State: "Disabled" });
     apis.send("drops", "one");
-    await delay(400);
+    await severalLooks();
     expect(apis.receives).toEqual([]);
 
     apis.change(uuid, { State: "Enabled" });
@@ -173,7 +179,7 @@ describe("the applied mapping", () => {
     else apis.mappings.delete(uuid);
     await until("polling has stopped", () => of("mapping-stopped").length === 1);
     apis.send("drops", "one");
-    await delay(400);
+    await severalLooks();
 
     expect(apis.receives).toEqual([]);
     expect(apis.bodiesIn("drops")).toEqual(["one"]);
@@ -231,7 +237,7 @@ describe("the applied mapping", () => {
     const uuid = apis.map("drops", "f", configuration);
     apis.send("drops", "one");
     await until("it is refused", () => of("problem").length > 0);
-    await delay(500);
+    await severalLooks();
 
     expect(of("problem").map(({ error }) => error.message)).toEqual([
       `Event source mapping ${uuid} has ${found}; local/ polls standard SQS queues without filter criteria: it is not polled`,
@@ -239,6 +245,20 @@ describe("the applied mapping", () => {
     expect(apis.bodiesIn("drops")).toEqual(["one"]);
     expect(apis.receives).toEqual([]);
   });
+});
+
+test("a queue that is not there is told of once, until it is there", async () => {
+  const uuid = apis.map("drops", "f");
+  apis.queues.delete("drops");
+  await until("it was looked for again", () => apis.mappingReads >= 3);
+  const queue = "arn:aws:sqs:us-east-1:123456789012:drops";
+  expect(events).toMatchObject([
+    { type: "problem", error: { message: `Event source mapping ${uuid} does not poll ${queue}: QueueDoesNotExist` } },
+  ]);
+
+  apis.queues.set("drops", []);
+  apis.send("drops", "one");
+  expect((await batch()).deleted).toHaveLength(1);
 });
 
 test("closing kills a function that runs and leaves its message in the queue", async () => {

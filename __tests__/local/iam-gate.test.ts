@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
@@ -17,9 +17,10 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { UnsupportedPolicyError } from "../../local/iam/errors";
+import { UndecidedError, UnsupportedPolicyError } from "../../local/iam/errors";
 import { startGate, type Gate, type GateEvent } from "../../local/iam/gate";
 import { denial, FakeIam } from "../support/fake-iam";
+import { LoopbackServer } from "../support/loopback";
 
 const ROLE = "arn:aws-cn:iam::123456789012:role/build";
 const CALLER = { roleArn: ROLE, sessionName: "AWSCodeBuild-1" };
@@ -38,45 +39,26 @@ let settings: {
   maxAttempts: 1;
 };
 
-function urlOf(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 /** Answers as a test says, and remembers what came. */
-class Upstream {
+class Upstream extends LoopbackServer {
   readonly requests: { method: string; path: string; headers: IncomingMessage["headers"]; body: string }[] = [];
-  answer: { status?: number; headers?: Record<string, string>; body: string | Buffer } = { body: "{}" };
-  readonly #server: Server = createServer((request, response) => {
-    void text(request).then((body) => {
-      this.requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body });
-      const { status = 200, headers = {}, body: answer } = this.answer;
-      response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : answer);
-    });
-  });
+  next: { status?: number; headers?: Record<string, string>; body: string | Buffer } = { body: "{}" };
 
-  async start(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return this;
-  }
-
-  get url(): string {
-    return urlOf(this.#server);
-  }
-
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
+  protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    this.requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body });
+    const { status = 200, headers = {}, body: answer } = this.next;
+    response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : answer);
   }
 }
 
 beforeEach(async () => {
   iam = new FakeIam();
   [aws, codebuild] = await Promise.all([new Upstream().start(), new Upstream().start()]);
-  codebuildUrl = codebuild.url;
+  codebuildUrl = codebuild.endpoint;
   events = [];
   gate = await startGate({
-    endpoint: aws.url,
+    endpoint: aws.endpoint,
     codebuild: () => codebuildUrl,
     iam,
     onEvent: (event) => events.push(event),
@@ -93,7 +75,7 @@ const asked = () => iam.asked.map(({ action, resource, context }) => [action, re
 
 describe("what is allowed goes through", () => {
   test("to CodeBuild, as it was sent", async () => {
-    codebuild.answer = { body: '{"build":{"id":"api:1"}}' };
+    codebuild.next = { body: '{"build":{"id":"api:1"}}' };
     const client = new CodeBuildClient(settings);
     const { build } = await client.send(new StartBuildCommand({ projectName: "images_api" }));
     expect(build?.id).toBe("api:1");
@@ -116,7 +98,7 @@ describe("what is allowed goes through", () => {
 
   test("an object, with its status, headers and range, in pieces", async () => {
     const body = Buffer.alloc(3_000_000, "0123456789");
-    aws.answer = { status: 206, headers: { "content-range": "bytes 0-2999999/9000000", etag: '"e"' }, body };
+    aws.next = { status: 206, headers: { "content-range": "bytes 0-2999999/9000000", etag: '"e"' }, body };
     const s3 = new S3Client({ ...settings, forcePathStyle: true });
     const input = { Bucket: "drops", Key: "a b/ü+%.zip", VersionId: "v1", Range: "bytes=0-2999999" };
     const { Body, ContentRange, ETag } = await s3.send(new GetObjectCommand(input));
@@ -128,7 +110,7 @@ describe("what is allowed goes through", () => {
 
   test("a token for ECR, which then stands for the role", async () => {
     const data = { authorizationToken: "QVdTOng=", proxyEndpoint: "https://registry" };
-    aws.answer = { body: JSON.stringify({ authorizationData: [data] }) };
+    aws.next = { body: JSON.stringify({ authorizationData: [data] }) };
     const ecr = new ECRClient(settings);
     const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
     const [{ authorizationToken = "", proxyEndpoint } = {}] = authorizationData ?? [];
@@ -138,7 +120,7 @@ describe("what is allowed goes through", () => {
   });
 
   test("a service's own refusals, too", async () => {
-    aws.answer = { status: 412, body: "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>" };
+    aws.next = { status: 412, body: "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>" };
     const s3 = new S3Client({ ...settings, forcePathStyle: true });
     await expect(s3.send(new GetObjectCommand({ Bucket: "b", Key: "k" }))).rejects.toMatchObject({
       name: "PreconditionFailed",
@@ -180,7 +162,7 @@ describe("what is not allowed is answered as the service would", () => {
 
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
   test("only who may list a bucket learns that an object is missing", async () => {
-    aws.answer = { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>" };
+    aws.next = { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>" };
     const s3 = new S3Client({ ...settings, forcePathStyle: true });
     const get = new GetObjectCommand({ Bucket: "drops", Key: "team/api.zip" });
     // However long it takes to look at the policies, the answer is whole.
@@ -220,7 +202,8 @@ describe("what is not allowed is answered as the service would", () => {
   });
 
   test("a policy that is not understood decides nothing", async () => {
-    const error = new UnsupportedPolicyError("policy p", "S", "NotAction", "is there");
+    const cause = new UnsupportedPolicyError("policy p", "S", "NotAction", "is there");
+    const error = new UndecidedError("User: role", "codebuild:StartBuild", "a", cause);
     jest.spyOn(iam, "authorize").mockRejectedValue(error);
     await expect(new CodeBuildClient(settings).send(new StartBuildCommand({ projectName: "a" }))).rejects.toMatchObject(
       {
@@ -264,7 +247,7 @@ test("an operation without a mapping is let through to nobody", async () => {
 test("a client that leaves takes its call along", async () => {
   const silent = createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");
-  codebuildUrl = urlOf(silent);
+  codebuildUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   const leave = new AbortController();
   const asked = once(silent, "request") as Promise<[IncomingMessage]>;
   const input = new StartBuildCommand({ projectName: "a" });
@@ -278,7 +261,7 @@ test("a client that leaves takes its call along", async () => {
 });
 
 test("as the SDK writes the calls", async () => {
-  aws.answer = { body: "<Result/>" };
+  aws.next = { body: "<Result/>" };
   const s3 = new S3Client({ ...settings, forcePathStyle: true });
   const Bucket = "drops";
   await s3.send(new HeadBucketCommand({ Bucket }));
@@ -287,7 +270,7 @@ test("as the SDK writes the calls", async () => {
   await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: "p" }));
   await s3.send(new GetBucketLocationCommand({ Bucket }));
   await s3.send(new GetBucketAclCommand({ Bucket }));
-  aws.answer = { body: "{}" };
+  aws.next = { body: "{}" };
   await new ECRClient(settings).send(new BatchGetImageCommand({ repositoryName: "r", imageIds: [] }));
   const bucket = "arn:aws-cn:s3:::drops";
   expect(asked()).toStrictEqual([

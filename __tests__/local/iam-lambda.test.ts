@@ -20,7 +20,7 @@ let directory: string;
 let events: LambdaEvent[];
 
 beforeEach(async () => {
-  apis = await FakeLambdaApis.start();
+  apis = await new FakeLambdaApis().start();
   apis.apply("f", { files: { "index.js": HANDLER }, configuration: { Role: ROLE } });
   iam = new FakeIam();
   gate = await startGate({ endpoint: apis.endpoint, codebuild: () => apis.endpoint, iam });
@@ -56,6 +56,25 @@ describe("a function", () => {
     const variables = [accessKeyId, `secret-${accessKeyId}`, `token-${accessKeyId}`, gate.url];
     expect([first.payload, second.payload]).toStrictEqual([variables, variables]);
     expect(iam.assumed).toStrictEqual([`${ROLE} lambda.amazonaws.com - - f`]);
+  });
+
+  test("has no way past the gate among its own variables, and its log says so", async () => {
+    const elsewhere = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CODEBUILD", "HTTPS_PROXY"];
+    apis.apply("f", {
+      files: {
+        "index.js": `exports.handler = async () => Object.entries(process.env).filter(([, value]) => value === "http://elsewhere.test")`,
+      },
+      configuration: {
+        Role: ROLE,
+        Environment: { Variables: Object.fromEntries(elsewhere.map((name) => [name, "http://elsewhere.test"])) },
+      },
+    });
+    expect((await invoker.invoke("f", {})).payload).toStrictEqual([]);
+    expect(events.flatMap((event) => (event.type === "log" ? [event.line] : []))).toStrictEqual(
+      elsewhere.map(
+        (name) => `${name} is not used as configured: on this machine the platform decides where requests go`,
+      ),
+    );
   });
 
   test("writes its log as its role", async () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UndecidedError, UnsupportedPolicyError } from "../../local/iam/errors";
 import { startRegistry, type Registry, type RegistryEvent } from "../../local/registry";
 import { startEcr, type FakeEcr } from "../support/ecr";
 import { denial, FakeIam } from "../support/fake-iam";
@@ -115,4 +116,12 @@ test("the tokens of ECR's own API stay unrestricted", async () => {
   iam.denied.add("ecr:BatchCheckLayerAvailability");
   expect((await createClient(registry, ecr.token()).send({ method: "HEAD", path: blob })).status).toBe(200);
   expect(iam.asked).toHaveLength(0);
+});
+
+test("a policy that is not understood lets nobody in, and nobody is to try again", async () => {
+  const cause = new UnsupportedPolicyError("policy p", "S", "NotAction", "is there");
+  const error = new UndecidedError("User: role", "ecr:BatchCheckLayerAvailability", RESOURCE, cause);
+  jest.spyOn(iam, "authorize").mockRejectedValueOnce(error);
+  expect((await build.send({ method: "HEAD", path: blob })).status).toBe(403);
+  expect(events.filter(({ kind }) => kind !== "request")).toStrictEqual([{ kind: "refused", message: error.message }]);
 });

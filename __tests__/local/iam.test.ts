@@ -16,7 +16,7 @@ let iam: Iam;
 let now: number;
 
 beforeAll(async () => {
-  aws = await FakePolicies.start();
+  aws = await new FakePolicies().start();
 });
 afterAll(() => aws.close());
 beforeEach(() => {
@@ -213,7 +213,8 @@ describe("policies are read back", () => {
   test("again at once after a failure", async () => {
     aws.role("build", { inline: { all: "{" } });
     expect(await start()).toBe(
-      "policy all of role build: the document is no JSON, which local/iam does not evaluate. Write the policy without it, " +
+      "Nobody knows whether User: arn:aws:sts::123456789012:assumed-role/build/AWSCodeBuild-1 may perform codebuild:StartBuild on " +
+        "resource arn:aws:codebuild:us-east-1:123456789012:project/a: policy all of role build: the document is no JSON, which local/iam does not evaluate. Write the policy without it, " +
         "or teach it to local/iam/policy.ts",
     );
     aws.role("build", { inline: { all: ALL } });

@@ -8,13 +8,16 @@ import { until } from "../support/until";
 
 jest.setTimeout(30_000);
 
+/** Seconds. AWS takes whole ones. */
+const TIMEOUT = 0.2;
+
 let apis: FakeLambdaApis;
 let invoker: Invoker;
 let directory: string;
 let events: LambdaEvent[];
 
 beforeEach(async () => {
-  apis = await FakeLambdaApis.start();
+  apis = await new FakeLambdaApis().start();
   directory = mkdtempSync(join(tmpdir(), "invoke-"));
   events = [];
   invoker = new Invoker({
@@ -272,12 +275,12 @@ describe("failures", () => {
     const { requestId, error } = await run(
       `console.log("pid=" + process.pid); exports.handler = (event) => event.hang ? new Promise(() => {}) : "answer"`,
       { hang: true },
-      { Timeout: 1 },
+      { Timeout: TIMEOUT },
     );
 
     expect(error).toEqual({
       errorType: "Sandbox.Timedout",
-      errorMessage: `RequestId: ${requestId} Error: Task timed out after 1.00 seconds`,
+      errorMessage: `RequestId: ${requestId} Error: Task timed out after 0.20 seconds`,
     });
     const line = events
       .flatMap((event) => (event.type === "log" ? [event.line] : []))
@@ -288,7 +291,7 @@ describe("failures", () => {
   });
 
   test("a busy loop is ended by the timeout too", async () => {
-    const { error } = await run(`exports.handler = async () => { for (;;); }`, {}, { Timeout: 1 });
+    const { error } = await run(`exports.handler = async () => { for (;;); }`, {}, { Timeout: TIMEOUT });
 
     expect(error?.errorType).toBe("Sandbox.Timedout");
   });

@@ -3,7 +3,7 @@ import { AccessDeniedError } from "../../local/iam/errors";
 
 /** Allows everything but what a test denies, and remembers what was asked. */
 export class FakeIam implements Iam {
-  /** Actions that nobody may do. */
+  /** What nobody may do: an action, what is done to a resource, or `action resource`. */
   readonly denied = new Set<string>();
   readonly asked: AuthorizationRequest[] = [];
   /** `role service for source as session`. */
@@ -40,14 +40,20 @@ export class FakeIam implements Iam {
     return Promise.resolve();
   }
 
+  /** Forgets what was denied and asked. */
+  reset(): void {
+    this.denied.clear();
+    for (const list of [this.asked, this.assumed]) list.length = 0;
+  }
+
   #check(action: string, resource: string): Promise<void> {
-    return this.denied.has(action)
+    return [action, resource, `${action} ${resource}`].some((what) => this.denied.has(what))
       ? Promise.reject(new AccessDeniedError("User: role", action, resource, "because the test says so"))
       : Promise.resolve();
   }
 }
 
 /** What a denied action's refusal says. */
-export function denial(action: string, resource: string): string {
+export function denial(action: string, resource = ""): string {
   return `User: role is not authorized to perform: ${action} on resource: ${resource} because the test says so`;
 }

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { strToU8, zipSync } from "fflate";
+import { LoopbackServer } from "./loopback";
 
 /** An empty queue is not asked without a pause. */
 const RECEIVE_MS = 25;
@@ -25,27 +25,18 @@ interface FakeMessage {
 }
 
 /** What local/lambda reads and calls of Lambda, SQS and CloudWatch Logs, with a state that a test sets and looks at. */
-export class FakeLambdaApis {
+export class FakeLambdaApis extends LoopbackServer {
   readonly #functions = new Map<string, FakeFunction>();
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
   /** How often a mapping was looked at, one by one. */
   mappingReads = 0;
+  /** How often all of them were. */
+  mappingLists = 0;
   readonly mappings = new Map<string, Readonly<Record<string, unknown>>>();
   readonly queues = new Map<string, FakeMessage[]>();
   /** Lines of each log group; a group that is not here does not exist. */
   readonly logs = new Map<string, string[]>();
   /** MaxNumberOfMessages of each receive that returned something. */
   readonly receives: number[] = [];
-
-  static async start(): Promise<FakeLambdaApis> {
-    const fake = new FakeLambdaApis();
-    await new Promise<void>((resolve) => fake.#server.listen(0, "127.0.0.1", resolve));
-    return fake;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
 
   apply(name: string, definition: FakeFunction): void {
     this.#functions.set(name, definition);
@@ -80,13 +71,7 @@ export class FakeLambdaApis {
     return (this.queues.get(queue) ?? []).map(({ body }) => body);
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const url = new URL(request.url ?? "/", this.endpoint);
     const target = request.headers["x-amz-target"];
@@ -105,7 +90,10 @@ export class FakeLambdaApis {
   #get(path: string): Record<string, unknown> | Buffer {
     const notFound = { status: 404, error: "ResourceNotFoundException" };
     const mapping = /\/event-source-mappings\/?([^/]*)$/.exec(path)?.[1];
-    if (mapping === "") return { EventSourceMappings: [...this.mappings.values()] };
+    if (mapping === "") {
+      this.mappingLists += 1;
+      return { EventSourceMappings: [...this.mappings.values()] };
+    }
     if (mapping !== undefined) {
       this.mappingReads += 1;
       return this.mappings.get(mapping) ?? notFound;
@@ -138,6 +126,7 @@ export class FakeLambdaApis {
   #call(target: string, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
     switch (target.split(".")[1]) {
       case "GetQueueUrl":
+        if (!this.queues.has(String(input.QueueName))) return { status: 400, error: "QueueDoesNotExist" };
         return { QueueUrl: `${this.endpoint}/123456789012/${String(input.QueueName)}` };
       case "ReceiveMessage":
         return this.#receive(queueOf(input), Number(input.MaxNumberOfMessages));

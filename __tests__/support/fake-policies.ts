@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { LoopbackServer } from "./loopback";
 
 interface FakeRole {
   readonly trust: string;
@@ -17,8 +17,7 @@ interface Answer {
 }
 
 /** What local/iam reads of IAM, SQS, SNS, Lambda, S3 and ECR, with policies that a test sets. */
-export class FakePolicies {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+export class FakePolicies extends LoopbackServer {
   /** By name. */
   readonly roles = new Map<string, FakeRole>();
   /** By ARN. */
@@ -30,28 +29,12 @@ export class FakePolicies {
   /** Every operation that was called, in order. */
   readonly calls: string[] = [];
 
-  static async start(): Promise<FakePolicies> {
-    const fake = new FakePolicies();
-    await new Promise<void>((resolve) => fake.#server.listen(0, "127.0.0.1", resolve));
-    return fake;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
   role(name: string, { trust = "", inline = {}, attached = [], boundary }: RoleSettings = {}): string {
     this.roles.set(name, { trust, inline: new Map(Object.entries(inline)), attached: [...attached], boundary });
     return roleArn(name);
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const target = request.headers["x-amz-target"];
     const { status = 200, body: answer } =

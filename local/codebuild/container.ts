@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Build, BuildPhaseType } from "@aws-sdk/client-codebuild";
 import type { Docker } from "../docker";
+import { notUsed } from "../iam/credentials";
 import { isInlineBuildspec, parseBuildspec, phaseNames, type Buildspec, type PhaseName } from "./buildspec";
 import {
   checkSupported,
@@ -101,7 +102,7 @@ export class Container {
     log.line("Processing environment variables");
     this.#environment = commandEnvironment(build, region, buildspec.variables, folders, platform);
     for (const name of replacedVariables(build, buildspec.variables, platform)) {
-      log.line(`${name} is not used as configured: on this machine the platform decides where requests go`);
+      log.line(notUsed(name));
     }
     await this.#logRuntimes(buildspec);
     log.line(`Moving to directory ${folders.source}`);

@@ -1,4 +1,5 @@
 import type { Build } from "@aws-sdk/client-codebuild";
+import { isWayOut } from "../iam/credentials";
 import { NotSupportedLocally } from "./errors";
 
 /** The folders of one build; all but the log go when it ends, as its container would. */
@@ -13,9 +14,6 @@ export interface BuildFolders {
 export function secondarySourceFolder(folders: BuildFolders, identifier: string): string {
   return `${folders.source}-${identifier}`;
 }
-
-/** Variables that lead requests past the platform's: a proxy, exceptions from it, the endpoint of one service. */
-const WAYS_OUT = /^((https?|all|no)_proxy|AWS_ENDPOINT_URL_\w+)$/i;
 
 /**
  * The environment of a build's commands; later lines win.
@@ -36,9 +34,7 @@ export function commandEnvironment(
   return {
     PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
     CI: "true",
-    ...Object.fromEntries(
-      Object.entries(configured(build, buildspecVariables)).filter(([name]) => !WAYS_OUT.test(name)),
-    ),
+    ...Object.fromEntries(Object.entries(configured(build, buildspecVariables)).filter(([name]) => !isWayOut(name))),
     ...codebuildVariables(build, folders),
     HOME: folders.home,
     TMPDIR: folders.scratch,
@@ -54,7 +50,7 @@ export function replacedVariables(
   buildspecVariables: Readonly<Record<string, string>>,
   platform: Readonly<Record<string, string>>,
 ): string[] {
-  return Object.keys(configured(build, buildspecVariables)).filter((name) => name in platform || WAYS_OUT.test(name));
+  return Object.keys(configured(build, buildspecVariables)).filter((name) => name in platform || isWayOut(name));
 }
 
 function configured(

@@ -13,6 +13,17 @@ export class UnsupportedPolicyError extends Error {
   }
 }
 
+/** A request that a policy decides on which is not understood. It is refused. */
+export class UndecidedError extends Error {
+  override readonly name = "UndecidedError";
+
+  constructor(principal: string, action: string, resource: string, cause: UnsupportedPolicyError) {
+    super(`Nobody knows whether ${principal} may perform ${action} on resource ${resource}: ${cause.message}`, {
+      cause,
+    });
+  }
+}
+
 /** A resource of a service of which it is not known whether its resources carry policies. */
 export class UnsupportedResourceError extends Error {
   override readonly name = "UnsupportedResourceError";

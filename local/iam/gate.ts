@@ -11,7 +11,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { Iam, RolePrincipal } from ".";
 import { refusal, type Refusal } from "./answers";
-import { AccessDeniedError, UnmappedOperationError, UnsupportedPolicyError, UnsupportedResourceError } from "./errors";
+import { AccessDeniedError, UndecidedError, UnmappedOperationError, UnsupportedResourceError } from "./errors";
 import { permissionOfS3, permissionsOfJson, type JsonCall, type Permission } from "./operations";
 import { parseRoleArn } from "./principal";
 
@@ -120,8 +120,8 @@ function callerOf(iam: Iam, service: string, accessKeyId: string | undefined): R
 async function read(caller: RolePrincipal, service: string, region: string, request: IncomingMessage): Promise<Call> {
   const place = { ...parseRoleArn(caller.roleArn), region };
   if (service === "s3") {
-    const url = new URL(request.url ?? "/", "http://gate");
-    return { caller, service, permissions: [permissionOfS3(place, request.method ?? "", url, request.headers)] };
+    const { method = "", url = "/", headers } = request;
+    return { caller, service, permissions: [permissionOfS3(place, method, url, headers)] };
   }
   const target = request.headers["x-amz-target"];
   if (typeof target !== "string") {
@@ -145,8 +145,10 @@ async function forward(
   const status = answer.statusCode ?? 502;
   const [permission] = permissions;
   if (permission?.action === "s3:GetObject" && status === 404) {
-    answer.resume();
-    await checkMayKnow(options.iam, caller, permission);
+    await checkMayKnow(options.iam, caller, permission).catch((error: unknown) => {
+      answer.resume();
+      throw error;
+    });
   }
   const headers: OutgoingHttpHeaders = Object.fromEntries(
     Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.includes(name)),
@@ -212,7 +214,7 @@ function refusedBy(error: unknown, service: string): Refused {
   if (error instanceof AccessDeniedError) return new Refused(refusal(service, "denied", message), message, options);
   if (error instanceof UnmappedOperationError)
     return new Refused(refusal(service, "unmapped", message), message, options);
-  if (error instanceof UnsupportedPolicyError || error instanceof UnsupportedResourceError)
+  if (error instanceof UndecidedError || error instanceof UnsupportedResourceError)
     return new Refused(refusal(service, "unsupported-policy", message), message, options);
   const failure = `the gate cannot pass a call to ${service} on: ${message}`;
   return new Refused({ status: 502, headers: { "content-type": "text/plain" }, body: failure }, failure, options);

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Credentials } from "./credentials";
-import { AccessDeniedError } from "./errors";
+import { AccessDeniedError, UndecidedError, UnsupportedPolicyError } from "./errors";
 import { evaluate, type Decision, type Request } from "./evaluate";
 import { RESOURCE_TAG, type Policy } from "./policy";
 import { sessionArn, type Principal, type RolePrincipal, type ServicePrincipal } from "./principal";
@@ -25,7 +25,7 @@ export interface AuthorizationRequest {
 export interface Iam {
   /**
    * @throws AccessDeniedError in AWS's words
-   * @throws UnsupportedPolicyError for a policy that is not understood whole
+   * @throws UndecidedError for a policy that is not understood whole
    */
   authorize(request: AuthorizationRequest): Promise<void>;
   /**
@@ -33,6 +33,7 @@ export interface Iam {
    *
    * @param sessionName what the session is called in messages
    * @throws AccessDeniedError where the role does not trust it, or is not there
+   * @throws UnsupportedPolicyError for a trust policy that is not understood whole
    */
   assumeRole(roleArn: string, service: ServicePrincipal, sessionName?: string): Promise<Credentials>;
   /** Whose credentials these are; undefined for others than `assumeRole` gave. */
@@ -74,7 +75,11 @@ export function startIam(options: SourceOptions): Iam {
   return {
     authorize: async (asked) => {
       const { principal, action, resource } = asked;
-      const decision = await decide(asked);
+      const decision = await decide(asked).catch((error: unknown) => {
+        throw error instanceof UnsupportedPolicyError
+          ? new UndecidedError(nameOf(principal), action, resource, error)
+          : error;
+      });
       if (decision.allowed) return;
       const byIdentity = decision.policy ? decision.policy.kind === "identity" : "roleArn" in principal;
       const kind = byIdentity ? "identity-based policy" : "resource-based policy";

@@ -103,32 +103,36 @@ const BUCKET_READS: readonly { readonly parameter: string; readonly action: stri
  * What a call to S3 takes: what reads objects, lists them, and looks at a bucket. The bucket stands in the path, as where the endpoint
  * is an IP address.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+ *
+ * @param target path and query as they were sent: a key may hold `..` and `//`, which a URL would not keep
  * @throws UnmappedOperationError
  */
 export function permissionOfS3(
   { partition }: Pick<Place, "partition">,
   method: string,
-  url: URL,
+  target: string,
   headers: IncomingHttpHeaders,
 ): Permission {
-  const [bucket = "", ...key] = decodeURIComponent(url.pathname.slice(1)).split("/");
-  const parameters = [...url.searchParams.keys()];
+  const [path = ""] = target.split("?", 1);
+  const query = new URLSearchParams(target.slice(path.length));
+  const [bucket = "", ...key] = decodeURIComponent(path.slice(1)).split("/");
+  const parameters = [...query.keys()];
   const bucketArn = `arn:${partition}:s3:::${bucket}`;
   const object = key.join("/");
   const reads = (method === "GET" || method === "HEAD") && headers["x-amz-copy-source"] === undefined;
-  if (reads && object !== "" && parameters.every((name) => OBJECT_PARAMETERS.test(name))) {
-    const action = url.searchParams.has("versionId") ? "s3:GetObjectVersion" : "s3:GetObject";
+  if (reads && bucket !== "" && object !== "" && parameters.every((name) => OBJECT_PARAMETERS.test(name))) {
+    const action = query.has("versionId") ? "s3:GetObjectVersion" : "s3:GetObject";
     return { action, resource: `${bucketArn}/${object}` };
   }
   if (method === "HEAD" && bucket !== "" && object === "" && parameters.length === 0)
     return { action: "s3:ListBucket", resource: bucketArn };
-  const read = BUCKET_READS.find(({ parameter }) => url.searchParams.has(parameter));
+  const read = BUCKET_READS.find(({ parameter }) => query.has(parameter));
   const others = parameters.filter((name) => name !== read?.parameter && !LIST_PARAMETERS.test(name));
   if (method !== "GET" || bucket === "" || object !== "" || others.length > 0) {
-    throw new UnmappedOperationError(`s3 ${method} ${url.pathname}${url.search}`);
+    throw new UnmappedOperationError(`s3 ${method} ${target}`);
   }
   const { action, prefix } = read ?? { action: "s3:ListBucket", prefix: true };
-  const asked = url.searchParams.get("prefix");
+  const asked = query.get("prefix");
   return { action, resource: bucketArn, ...(prefix && asked !== null && { context: { "s3:prefix": asked } }) };
 }
 

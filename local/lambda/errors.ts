@@ -72,7 +72,7 @@ export class UnsupportedMappingError extends Error {
   }
 }
 
-/** Lambda may not read a queue by the function's role, or nobody knows whether it may. */
+/** Lambda may not read a queue by the function's role, nobody knows whether it may, or the queue or the function is gone. */
 export class PollingRefusedError extends Error {
   override readonly name = "PollingRefusedError";
 

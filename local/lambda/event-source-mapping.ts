@@ -27,8 +27,6 @@ const WAIT_SECONDS = 1;
 const MESSAGES_PER_RECEIVE = 10;
 /** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions */
 const POLLING_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
-/** How soon a queue that was refused is asked for again. */
-const REFUSED_MS = 250;
 /** Batches in flight without a `ScalingConfig`: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
 const INITIAL_CONCURRENCY = 5;
 
@@ -38,6 +36,8 @@ export interface PollerOptions {
   readonly invoker: Invoker;
   /** Decides whether the function's role may read the queue. @default - it may */
   readonly iam?: Iam;
+  /** Milliseconds until a queue that was refused is asked for again. */
+  readonly interval: number;
   readonly onEvent: OnLambdaEvent;
   readonly signal: AbortSignal;
 }
@@ -60,7 +60,7 @@ interface Mapping {
  * dead-letter queue.
  */
 export async function poll(uuid: string, options: PollerOptions): Promise<void> {
-  const { invoker, onEvent, signal } = options;
+  const { invoker, interval, onEvent, signal } = options;
   const inFlight = new Set<Promise<void>>();
   let queueUrl: string | undefined;
   let shown: Mapping | undefined;
@@ -69,17 +69,16 @@ export async function poll(uuid: string, options: PollerOptions): Promise<void> 
     for (;;) {
       const mapping = await enabledMapping(uuid, options);
       if (mapping === undefined) return;
-      if (shown === undefined) onEvent(lifecycle("mapping-started", mapping));
-      shown = mapping;
-
-      const refused = await refusalOf(mapping, options);
-      if (refused !== undefined && refused.message !== refusal) onEvent({ type: "problem", error: refused });
-      refusal = refused?.message;
-      if (refused !== undefined) {
-        await delay(REFUSED_MS, undefined, { signal });
+      const access = await accessTo(mapping, queueUrl, options);
+      if (access instanceof PollingRefusedError) {
+        if (access.message !== refusal) onEvent({ type: "problem", error: access });
+        refusal = access.message;
+        await delay(interval, undefined, { signal });
         continue;
       }
-      queueUrl ??= await urlOf(mapping.queueArn, options);
+      [queueUrl, refusal] = [access, undefined];
+      if (shown === undefined) onEvent(lifecycle("mapping-started", mapping));
+      shown = mapping;
 
       while (inFlight.size >= mapping.concurrency) await Promise.race(inFlight);
       const messages = await receiveBatch(mapping, queueUrl, options);
@@ -148,21 +147,27 @@ function parseMapping(uuid: string, configuration: EventSourceMappingConfigurati
   };
 }
 
-/** Why the queue is not read: as on AWS, where the function's role decides. */
-async function refusalOf(
-  { uuid, queueArn, functionArn }: Mapping,
-  { iam, lambda, signal }: PollerOptions,
-): Promise<PollingRefusedError | undefined> {
-  if (iam === undefined) return undefined;
+/** The queue's URL, or why the queue is not read: as on AWS, the function's role decides. */
+async function accessTo(
+  mapping: Mapping,
+  knownUrl: string | undefined,
+  options: PollerOptions,
+): Promise<string | PollingRefusedError> {
+  try {
+    await checkRole(mapping, options);
+    return knownUrl ?? (await urlOf(mapping.queueArn, options));
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return new PollingRefusedError(mapping.uuid, mapping.queueArn, { cause: asError(error) });
+  }
+}
+
+async function checkRole({ queueArn, functionArn }: Mapping, { iam, lambda, signal }: PollerOptions): Promise<void> {
+  if (iam === undefined) return;
   const command = new GetFunctionCommand({ FunctionName: functionArn });
   const { Configuration } = await lambda.send(command, { abortSignal: signal });
   const principal = { roleArn: Configuration?.Role ?? "", sessionName: Configuration?.FunctionName };
-  try {
-    for (const action of POLLING_ACTIONS) await iam.authorize({ principal, action, resource: queueArn });
-    return undefined;
-  } catch (error) {
-    return new PollingRefusedError(uuid, queueArn, { cause: asError(error) });
-  }
+  for (const action of POLLING_ACTIONS) await iam.authorize({ principal, action, resource: queueArn });
 }
 
 async function urlOf(queueArn: string, { sqs, signal }: PollerOptions): Promise<string> {

@@ -9,19 +9,17 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 
 import { asError, UnsupportedMappingError } from "./errors";
 import { poll } from "./event-source-mapping";
-import type { OnLambdaEvent } from "./events";
 import { clientSettings, Invoker, type InvokerOptions } from "./invoke";
 
 export * from "./errors";
 export type { LambdaEvent } from "./events";
 export { Invoker, type Invocation } from "./invoke";
 
-/** How often mappings are looked for, and how soon a poller that failed is started again. */
-const DISCOVERY_MS = 250;
-
 export interface EventSourceMappingsOptions extends InvokerOptions {
   /** Where mappings are looked for. @default - `region` alone */
   readonly regions?: readonly string[];
+  /** Milliseconds until mappings are looked for again, and until a poller that failed or was refused tries again. @default 250 */
+  readonly interval?: number;
 }
 
 export interface EventSourceMappings {
@@ -45,8 +43,8 @@ export function startEventSourceMappings(options: EventSourceMappingsOptions): P
   });
 }
 
-async function watch(options: InvokerOptions, signal: AbortSignal): Promise<void> {
-  const onEvent: OnLambdaEvent = options.onEvent ?? (() => undefined);
+async function watch(options: EventSourceMappingsOptions, signal: AbortSignal): Promise<void> {
+  const { onEvent = () => undefined, interval = 250 } = options;
   const client = clientSettings(options);
   const lambda = new LambdaClient(client);
   const sqs = new SQSClient(client);
@@ -60,7 +58,7 @@ async function watch(options: InvokerOptions, signal: AbortSignal): Promise<void
     } catch (error) {
       if (!stopped()) onEvent({ type: "problem", error: asError(error) });
     }
-    await delay(DISCOVERY_MS, undefined, { signal }).catch(() => undefined);
+    await delay(interval, undefined, { signal }).catch(() => undefined);
   }
   // Functions first: a poller ends after the batches that it has in flight.
   await invoker.close();
@@ -72,7 +70,7 @@ async function watch(options: InvokerOptions, signal: AbortSignal): Promise<void
     const { UUID: uuid = "" } = mapping;
     const applied = JSON.stringify(mapping);
     if (pollers.has(uuid) || refused.has(applied)) return;
-    const poller = poll(uuid, { lambda, sqs, invoker, iam: options.permissions?.iam, onEvent, signal })
+    const poller = poll(uuid, { lambda, sqs, invoker, iam: options.permissions?.iam, interval, onEvent, signal })
       .catch((error: unknown) => {
         // Said once for each configuration, not at every look.
         if (error instanceof UnsupportedMappingError) refused.add(applied);

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { GetFunctionCommand, LambdaClient, type FunctionConfiguration } from "@aws-sdk/client-lambda";
 
 import type { Permissions } from "../iam";
+import { notUsed } from "../iam/credentials";
 import { unpackedCode } from "./code";
 import { ExecutionEnvironment, type FunctionError, type Outcome } from "./environment";
 import { ThrottledError, UnsupportedFunctionError } from "./errors";
 import type { OnLambdaEvent } from "./events";
 import { LogStream } from "./logs";
 import { openSession, type Session } from "./session";
-import { functionVariables } from "./variables";
+import { functionVariables, unusedVariables } from "./variables";
 
 export interface InvokerOptions {
   /** Where every AWS API is served, such as moto's URL. */
@@ -153,6 +154,11 @@ export class Invoker {
     const session = await openSession(this.#options, configuration);
     const group = configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
     const logs = new LogStream(session.logs, group, configuration.Version ?? "$LATEST");
+    const onLine = (line: string): void => {
+      logs.write(line);
+      this.#options.onEvent?.({ type: "log", functionName: name, line });
+    };
+    for (const variable of unusedVariables(configuration)) onLine(notUsed(variable));
     const environment = new ExecutionEnvironment({
       taskRoot,
       variables: {
@@ -162,10 +168,7 @@ export class Invoker {
       },
       memoryMiB: configuration.MemorySize ?? 128,
       timeoutSeconds: configuration.Timeout ?? 3,
-      onLine: (line) => {
-        logs.write(line);
-        this.#options.onEvent?.({ type: "log", functionName: name, line });
-      },
+      onLine,
     });
     const worker = { environment, logs, session };
     this.#workers.add(worker);

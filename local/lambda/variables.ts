@@ -1,4 +1,5 @@
 import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import { isWayOut } from "../iam/credentials";
 
 export interface Place {
   readonly taskRoot: string;
@@ -10,18 +11,19 @@ export interface Place {
 
 /**
  * The environment of a function's process as Lambda defines it: nothing of this machine's leaks in, and the function's own
- * variables cannot replace the reserved ones.
+ * variables cannot replace the reserved ones. Nor can they lead its requests elsewhere: `unusedVariables` says which would.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
  */
 export function functionVariables(configuration: FunctionConfiguration, place: Place): Record<string, string> {
   const logging = configuration.LoggingConfig;
+  const own = Object.entries(configuration.Environment?.Variables ?? {});
   return {
     LANG: "en_US.UTF-8",
     PATH: "/usr/local/bin:/usr/bin:/bin",
     TZ: ":UTC",
     // As on Lambda, a folder that does not exist: no AWS profile of this machine's user is found.
     HOME: "/home/sbx_user1051",
-    ...configuration.Environment?.Variables,
+    ...Object.fromEntries(own.filter(([name]) => !isWayOut(name))),
     _HANDLER: configuration.Handler ?? "",
     AWS_REGION: place.region,
     AWS_DEFAULT_REGION: place.region,
@@ -39,4 +41,9 @@ export function functionVariables(configuration: FunctionConfiguration, place: P
     ...(logging?.LogFormat === "JSON" && { AWS_LAMBDA_LOG_FORMAT: "JSON" }),
     ...(logging?.ApplicationLogLevel !== undefined && { AWS_LAMBDA_LOG_LEVEL: logging.ApplicationLogLevel }),
   };
+}
+
+/** The function's own variables that AWS would honour and this machine does not. */
+export function unusedVariables({ Environment }: FunctionConfiguration): string[] {
+  return Object.keys(Environment?.Variables ?? {}).filter(isWayOut);
 }

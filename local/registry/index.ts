@@ -174,7 +174,11 @@ async function handle(
   } catch (error) {
     // A client may leave whenever it likes; anything else is ours.
     if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") {
-      onEvent({ kind: "failed", message: `${entry.method} ${entry.host}${entry.path} broke off`, error });
+      onEvent({
+        kind: "failed",
+        message: `${entry.method} ${entry.host}${entry.path} broke off: ${String(error)}`,
+        error,
+      });
     }
     response.destroy();
   }
@@ -215,7 +219,11 @@ function failure(
   const known = error instanceof DistributionError;
   if (error instanceof DeniedError) onEvent({ kind: "refused", message: error.message });
   if (!known && !clientLeft) {
-    onEvent({ kind: "failed", message: `${entry.method} ${entry.host}${entry.path} failed in the registry`, error });
+    onEvent({
+      kind: "failed",
+      message: `${entry.method} ${entry.host}${entry.path} failed in the registry: ${String(error)}`,
+      error,
+    });
   }
   const status = known ? error.status : 500;
   const code = known ? error.code : "UNKNOWN";

@@ -1,5 +1,5 @@
 import type { Iam, RolePrincipal } from "../iam";
-import { AccessDeniedError } from "../iam/errors";
+import { AccessDeniedError, UndecidedError } from "../iam/errors";
 import { DeniedError } from "./errors";
 import type { RegistryHost } from "./hosts";
 import type { RepositoryRoute } from "./routes";
@@ -12,7 +12,7 @@ export function holderOf(iam: RegistryIam, credentials: string): RolePrincipal |
   return iam.holderOf(Buffer.from(credentials, "base64").toString("utf8").replace(/^AWS:/, ""));
 }
 
-/** @throws DeniedError in ECR's words */
+/** @throws DeniedError in ECR's words, or in those of a policy that is not understood: nobody is to try that again */
 export async function checkAllowed(
   iam: RegistryIam,
   principal: RolePrincipal,
@@ -25,7 +25,7 @@ export async function checkAllowed(
   try {
     await iam.authorize({ principal, action: `ecr:${operationOf(method, route)}`, resource });
   } catch (error) {
-    if (error instanceof AccessDeniedError) throw new DeniedError(error);
+    if (error instanceof AccessDeniedError || error instanceof UndecidedError) throw new DeniedError(error);
     throw error;
   }
 }
