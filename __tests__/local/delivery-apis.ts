@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 
-import { AccessDeniedError, type AuthorizationRequest } from "../../local/iam";
 import type { ObjectFact } from "../../local/moto/facts";
+import { LoopbackServer } from "../support/loopback";
 
 export const ACCOUNT = "123456789012";
 export const BUCKET_ARN = "arn:aws:s3:::drops";
@@ -31,23 +30,12 @@ interface FakeFunction {
 }
 
 /** What local/delivery reads and calls of S3, SQS, SNS and Lambda, with a state that a test sets and looks at. */
-export class DeliveryApis {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+export class DeliveryApis extends LoopbackServer {
   /** The content of each bucket's NotificationConfiguration. */
   readonly buckets = new Map<string, string>();
   readonly queues = new Map<string, { readonly messages: string[]; readonly key?: string }>();
   readonly topics = new Map<string, FakeTopic>();
   readonly functions = new Map<string, FakeFunction>();
-
-  static async start(): Promise<DeliveryApis> {
-    const apis = new DeliveryApis();
-    await new Promise<void>((resolve) => apis.#server.listen(0, "127.0.0.1", resolve));
-    return apis;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
 
   makeQueue(name: string, key?: string): string {
     this.queues.set(name, { messages: [], ...(key !== undefined && { key }) });
@@ -62,13 +50,7 @@ export class DeliveryApis {
     for (const things of [this.buckets, this.queues, this.topics, this.functions]) things.clear();
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const path = decodeURIComponent(new URL(request.url ?? "/", this.endpoint).pathname);
     const target = request.headers["x-amz-target"];
@@ -139,30 +121,6 @@ export class DeliveryApis {
       },
     ];
   }
-}
-
-/** Allows everything but what a test denies, and remembers what it was asked. */
-export class FakeIam {
-  readonly asked: AuthorizationRequest[] = [];
-  denied: readonly string[] = [];
-
-  authorize(request: AuthorizationRequest): Promise<void> {
-    this.asked.push(request);
-    const { action, resource } = request;
-    return this.denied.includes(resource)
-      ? Promise.reject(new AccessDeniedError("Service: somebody", action, resource, "because no policy allows it"))
-      : Promise.resolve();
-  }
-
-  reset(): void {
-    this.asked.length = 0;
-    this.denied = [];
-  }
-}
-
-/** What AccessDeniedError says of a denied request. */
-export function denial(action: string, resource: string): string {
-  return `Service: somebody is not authorized to perform: ${action} on resource: ${resource} because no policy allows it`;
 }
 
 /** What moto tells of an object; `object` replaces fields of the record's. */

@@ -1,7 +1,8 @@
 import { AsyncInvoker, type DeliveryEvent, type Invoke } from "../../local/delivery";
 import { ThrottledError } from "../../local/lambda";
 import { until } from "../support/until";
-import { arnOf, DeliveryApis, denial, FakeIam, FUNCTION_ARN, ROLE_ARN } from "./delivery-apis";
+import { denial, FakeIam } from "../support/fake-iam";
+import { arnOf, DeliveryApis, FUNCTION_ARN, ROLE_ARN } from "./delivery-apis";
 
 /** So short that nothing is waited for, and yet whole at a sixtieth. */
 const MINUTE_MS = 6;
@@ -15,7 +16,7 @@ const events: DeliveryEvent[] = [];
 const requestIds: string[] = [];
 
 beforeAll(async () => {
-  apis = await DeliveryApis.start();
+  apis = await new DeliveryApis().start();
 });
 
 afterEach(async () => {
@@ -212,7 +213,7 @@ test("without a destination, what is given up is discarded", async () => {
 test("a record that the function's role may not send is lost", async () => {
   const queue = apis.makeQueue("failures");
   apply({ MaximumRetryAttempts: 0, ...onFailure(queue) });
-  iam.denied = [queue];
+  iam.denied.add(queue);
   enqueue(fails);
 
   expect(await end("refused")).toEqual({

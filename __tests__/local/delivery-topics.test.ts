@@ -2,7 +2,8 @@ import { AsyncInvoker, type DeliveryEvent } from "../../local/delivery";
 import { Queues } from "../../local/delivery/queues";
 import { Topics } from "../../local/delivery/topics";
 import { until } from "../support/until";
-import { ACCOUNT, arnOf, DeliveryApis, denial, FakeIam, FUNCTION_ARN } from "./delivery-apis";
+import { denial, FakeIam } from "../support/fake-iam";
+import { ACCOUNT, arnOf, DeliveryApis, FUNCTION_ARN } from "./delivery-apis";
 
 const TOPIC_ARN = arnOf("sns", "drops");
 const SUBSCRIPTION_ARN = `${TOPIC_ARN}:c9135db0-26c4-47ec-8998-413945fb5a96`;
@@ -21,7 +22,7 @@ const events: DeliveryEvent[] = [];
 const invoked: { functionArn: string; event: unknown }[] = [];
 
 beforeAll(async () => {
-  apis = await DeliveryApis.start();
+  apis = await new DeliveryApis().start();
 });
 
 afterEach(() => {
@@ -144,7 +145,7 @@ describe("what an endpoint refuses", () => {
   ])("is kept in the subscription's dead-letter queue, %s", async (_, RawMessageDelivery, body) => {
     const queue = apis.makeQueue("drops");
     const deadLetters = apis.makeQueue("dead-letters");
-    iam.denied = [queue];
+    iam.denied.add(queue);
     subscribe(queue, { RawMessageDelivery, RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters }) });
     await fanOut();
 
@@ -155,7 +156,7 @@ describe("what an endpoint refuses", () => {
   });
 
   test("is lost without one, or where that refuses it too", async () => {
-    iam.denied = [FUNCTION_ARN];
+    iam.denied.add(FUNCTION_ARN);
     subscribe(FUNCTION_ARN, {}, "lambda");
     await fanOut();
     const destination = FUNCTION_ARN;
@@ -163,7 +164,8 @@ describe("what an endpoint refuses", () => {
     expect(events.splice(0)).toEqual([{ type: "refused", ...common, destination, reason }]);
 
     const deadLetters = apis.makeQueue("dead-letters");
-    iam.denied = [FUNCTION_ARN, deadLetters];
+    iam.denied.add(FUNCTION_ARN);
+    iam.denied.add(deadLetters);
     subscribe(FUNCTION_ARN, { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters }) }, "lambda");
     await fanOut();
     expect(events).toEqual([

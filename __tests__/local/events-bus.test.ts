@@ -4,7 +4,8 @@ import type { EventBridgeEvent } from "../../local/delivery/s3-event";
 import { startEventBus, type EventBus, type BusEvent } from "../../local/events";
 import type { Json } from "../../local/events/json";
 import { until } from "../support/until";
-import { ACCOUNT, arn, FakeApis, FakeIam, REGION, ROLE, type FakeRule } from "./events-support";
+import { denial, FakeIam } from "../support/fake-iam";
+import { ACCOUNT, arn, FakeApis, REGION, ROLE, type FakeRule } from "./events-support";
 
 const EVENT: EventBridgeEvent = {
   version: "0",
@@ -32,14 +33,15 @@ const invoked: [string, Json][] = [];
 const events: BusEvent[] = [];
 
 beforeAll(async () => {
-  apis = await FakeApis.start();
+  apis = await new FakeApis().start();
   iam = new FakeIam();
   bus = await startBus();
 });
 
 beforeEach(() => {
-  for (const state of [apis.rules, apis.queues, apis.functions, apis.failures, iam.denied]) state.clear();
-  for (const list of [apis.builds, iam.asked, iam.assumed, invoked, events]) list.length = 0;
+  iam.reset();
+  for (const state of [apis.rules, apis.queues, apis.functions, apis.failures]) state.clear();
+  for (const list of [apis.builds, invoked, events]) list.length = 0;
 });
 
 afterEach(() => {
@@ -53,8 +55,8 @@ afterAll(async () => {
 
 function startBus(): Promise<EventBus> {
   return startEventBus({
-    endpoint: apis.url,
-    codebuild: apis.url,
+    endpoint: apis.endpoint,
+    codebuild: apis.endpoint,
     region: REGION,
     accountId: ACCOUNT,
     iam,
@@ -212,12 +214,10 @@ describe("a CodeBuild project", () => {
           projectName: "p",
           environmentVariablesOverride: [{ name: "DROP_VERSION_ID", value: "v1", type: "PLAINTEXT" }],
         },
-        accessKeyId: "ASIAROLE",
+        accessKeyId: "ASIA0000000000000001",
       },
     ]);
-    expect(iam.assumed).toEqual([
-      { roleArn: ROLE, service: { service: "events.amazonaws.com", sourceArn: RULE, sourceAccount: ACCOUNT } },
-    ]);
+    expect(iam.assumed).toEqual([`${ROLE} events.amazonaws.com ${RULE} ${ACCOUNT} session`]);
     expect(iam.asked).toEqual([{ principal: { roleArn: ROLE }, action: "codebuild:StartBuild", resource: BUILD.Arn }]);
   });
 
@@ -242,9 +242,6 @@ describe("a CodeBuild project", () => {
 });
 
 describe("a target that failed for good", () => {
-  const denied = (action: string, resource = ""): string =>
-    `Service: x is not authorized to perform: ${action} on resource: ${resource} because nothing allows it`;
-
   test.each<[string, Target, () => void, string, string]>([
     [
       "a queue that does not let the rule in",
@@ -254,7 +251,7 @@ describe("a target that failed for good", () => {
         iam.denied.add(`sqs:SendMessage ${QUEUE.Arn ?? ""}`);
       },
       "NO_PERMISSIONS",
-      denied("sqs:SendMessage", QUEUE.Arn),
+      denial("sqs:SendMessage", QUEUE.Arn),
     ],
     [
       "a queue with AWS's own key",
@@ -275,21 +272,21 @@ describe("a target that failed for good", () => {
         iam.denied.add(`lambda:InvokeFunction ${FUNCTION.Arn ?? ""}`);
       },
       "NO_PERMISSIONS",
-      denied("lambda:InvokeFunction", FUNCTION.Arn),
+      denial("lambda:InvokeFunction", FUNCTION.Arn),
     ],
     [
       "a role that does not trust the rule",
       BUILD,
       () => iam.denied.add(`sts:AssumeRole ${ROLE}`),
       "FAILED_TO_ASSUME_ROLE",
-      denied("sts:AssumeRole", ROLE),
+      denial("sts:AssumeRole", ROLE),
     ],
     [
       "a role that may not start the build",
       BUILD,
       () => iam.denied.add(`codebuild:StartBuild ${BUILD.Arn ?? ""}`),
       "NO_PERMISSIONS",
-      denied("codebuild:StartBuild", BUILD.Arn),
+      denial("codebuild:StartBuild", BUILD.Arn),
     ],
     [
       "a project that is not there",
@@ -369,7 +366,7 @@ describe("a target that failed for good", () => {
         code: "NO_RESOURCE",
         reason:
           `QueueDoesNotExist it is; nor did the dead letter queue take it: ` +
-          denied("sqs:SendMessage", arn("sqs", "dlq")),
+          denial("sqs:SendMessage", arn("sqs", "dlq")),
       },
     ]);
     expect(apis.sentTo("dlq")).toEqual([]);

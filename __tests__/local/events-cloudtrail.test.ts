@@ -6,7 +6,8 @@ import { cloudTrailEvent } from "../../local/events/cloudtrail-event";
 import { records } from "../../local/events/selectors";
 import type { CallFact } from "../../local/moto/facts";
 import { until } from "../support/until";
-import { ACCOUNT, FakeApis, FakeIam, REGION } from "./events-support";
+import { denial, FakeIam } from "../support/fake-iam";
+import { ACCOUNT, FakeApis, REGION } from "./events-support";
 
 const FACT: CallFact = {
   fact: "call",
@@ -230,7 +231,7 @@ describe("trails", () => {
   let events: BusEvent[];
 
   beforeAll(async () => {
-    apis = await FakeApis.start();
+    apis = await new FakeApis().start();
   });
 
   afterAll(async () => {
@@ -245,7 +246,7 @@ describe("trails", () => {
     put = [];
     events = [];
     cloudTrail = await startCloudTrail({
-      endpoint: apis.url,
+      endpoint: apis.endpoint,
       region: REGION,
       accountId: ACCOUNT,
       iam,
@@ -339,8 +340,7 @@ describe("trails", () => {
     const [action, resource] = denied.split(" ");
     expect(events.map((event) => (event.type === "problem" ? event.error.message : event.type))).toEqual([
       `Trail ${trailArn("one")} records nothing: AWS would refuse it with InsufficientS3BucketPolicyException, since CloudTrail may ` +
-        `not write to the bucket logs. Service: x is not authorized to perform: ${action!} on resource: ${resource!} because ` +
-        "nothing allows it",
+        `not write to the bucket logs. ${denial(action!, resource)}`,
       "recorded",
     ]);
     expect(put).toHaveLength(1);

@@ -165,6 +165,16 @@ describe("arrays in an event", () => {
   });
 });
 
+/** As AWS's own matcher has it: https://github.com/aws/event-ruler */
+test.each<[Json, boolean]>([
+  [[1, { y: 2 }], true],
+  [[[1, { y: 2 }]], true],
+  [[[1], { y: 2 }], false],
+  [[[1], [{ y: 2 }]], false],
+])("an element without fields goes with those that have some, but for other arrays: %j is %s", (x, expected) => {
+  expect(matches({ x: [1], "x.y": [2] }, { x })).toBe(expected);
+});
+
 describe("$or", () => {
   test("one of its objects is enough, on top of the fields beside it", () => {
     const pattern = {

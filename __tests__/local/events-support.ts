@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 
 import type { Target } from "@aws-sdk/client-eventbridge";
 
-import { AccessDeniedError, type AuthorizationRequest, type Iam, type ServicePrincipal } from "../../local/iam";
+import { LoopbackServer } from "../support/loopback";
 
 export const REGION = "eu-west-1";
 export const ACCOUNT = "123456789012";
@@ -33,8 +32,7 @@ interface Answer {
 }
 
 /** What local/events reads and calls of AWS's APIs, with a state that a test sets and looks at. */
-export class FakeApis {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+export class FakeApis extends LoopbackServer {
   readonly rules = new Map<string, FakeRule>();
   readonly buses: string[] = ["default"];
   readonly queues = new Map<string, { readonly sent: Sent[]; readonly key?: string }>();
@@ -50,27 +48,11 @@ export class FakeApis {
   /** Region and name of each call of CloudTrail. */
   readonly trailCalls: string[] = [];
 
-  static async start(): Promise<FakeApis> {
-    const fake = new FakeApis();
-    await new Promise<void>((resolve) => fake.#server.listen(0, "127.0.0.1", resolve));
-    return fake;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
   sentTo(queue: string): readonly Sent[] {
     return this.queues.get(queue)?.sent ?? [];
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const target = request.headers["x-amz-target"];
     const operation = typeof target === "string" ? (target.split(".").at(-1) ?? "") : "GetFunction";
@@ -163,28 +145,5 @@ export class FakeApis {
     const { State, pattern } = this.rules.get(name) ?? {};
     const EventPattern = typeof pattern === "object" ? JSON.stringify(pattern) : pattern;
     return { Name: name, Arn: arn("events", `rule/${name}`), State, EventPattern };
-  }
-}
-
-/** Allows whatever is not in `denied`, as `action resource`. */
-export class FakeIam implements Pick<Iam, "authorize" | "assumeRole"> {
-  readonly denied = new Set<string>();
-  readonly asked: AuthorizationRequest[] = [];
-  readonly assumed: { readonly roleArn: string; readonly service: ServicePrincipal }[] = [];
-
-  authorize(request: AuthorizationRequest): Promise<void> {
-    this.asked.push(request);
-    return this.#deny(request.action, request.resource);
-  }
-
-  async assumeRole(roleArn: string, service: ServicePrincipal) {
-    this.assumed.push({ roleArn, service });
-    await this.#deny("sts:AssumeRole", roleArn);
-    return { accessKeyId: "ASIAROLE", secretAccessKey: "secret", sessionToken: "token" };
-  }
-
-  #deny(action: string, resource: string): Promise<void> {
-    if (!this.denied.has(`${action} ${resource}`)) return Promise.resolve();
-    return Promise.reject(new AccessDeniedError("Service: x", action, resource, "because nothing allows it"));
   }
 }

@@ -98,7 +98,8 @@ class Deliverer implements Delivery {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#queued.values());
+    // What a bucket reports may go on from a topic.
+    while (this.#queued.size > 0) await Promise.all(this.#queued.values());
     await this.#asyncInvoker.close();
     this.#topics.close();
     this.#queues.close();
@@ -109,17 +110,16 @@ class Deliverer implements Delivery {
     const principal = s3Principal(asked.bucketArn, asked.account);
     const answers = await Promise.all(
       asked.destinations.map(async (destination) => {
-        const subject = "s3:TestEvent";
         const reason = await refusal(this.#check(destination, principal));
         if (reason === undefined) return [];
-        this.#onEvent({ type: "refused", source: asked.bucketArn, destination, subject, reason });
+        this.#onEvent({ type: "refused", source: asked.bucketArn, destination, subject: TEST_EVENT, reason });
         return [{ destination, reason }];
       }),
     );
     const refused = answers.flat();
     if (refused.length > 0) return refused;
     const tested = asked.destinations.filter((destination) => parseArn(destination).service !== "lambda");
-    await Promise.all(tested.map((destination) => this.#put(destination, testEvent(asked.bucket))));
+    await Promise.all(tested.map((destination) => this.#put(destination, testEvent(asked.bucket), TEST_EVENT)));
     return [];
   }
 
@@ -163,7 +163,7 @@ class Deliverer implements Delivery {
         this.#onEvent({ type: "refused", ...common, reason });
         return;
       }
-      await this.#put(destination, body);
+      await this.#put(destination, body, common.subject);
       this.#onEvent({ type: "delivered", ...common });
     } catch (error) {
       this.#onEvent(problem(error));
@@ -181,24 +181,30 @@ class Deliverer implements Delivery {
     }
   }
 
-  async #put(destination: string, body: object): Promise<void> {
+  /** A topic has taken it before its subscriptions get it, one message after the other. */
+  async #put(destination: string, body: object, subject: string): Promise<void> {
     switch (parseArn(destination).service) {
       case "sqs":
         return this.#queues.put(destination, JSON.stringify(body));
       case "sns":
-        return this.#topics.fanOut({
-          topicArn: destination,
-          messageId: randomUUID(),
-          subject: "Amazon S3 Notification",
-          message: JSON.stringify(body),
-          time: new Date(),
-        });
+        this.#inOrder(destination, () =>
+          this.#topics.fanOut({
+            topicArn: destination,
+            messageId: randomUUID(),
+            about: subject,
+            subject: "Amazon S3 Notification",
+            message: JSON.stringify(body),
+            time: new Date(),
+          }),
+        );
+        return;
       default:
         this.#asyncInvoker.enqueue(destination, body);
     }
   }
 }
 
+const TEST_EVENT = "s3:TestEvent";
 const MULTIPART_UPLOAD = "ObjectCreated:CompleteMultipartUpload";
 
 /** S3's service principal has this name in every partition. */

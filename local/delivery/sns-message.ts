@@ -9,6 +9,8 @@ export interface TopicMessage {
   readonly message: string;
   readonly subject?: string;
   readonly time: Date;
+  /** What those who watch are told that it is. @default - its id */
+  readonly about?: string;
 }
 
 /** Of an RSA key of 2,048 bits. */

@@ -66,7 +66,7 @@ export class Topics {
     // Until it is confirmed, a subscription has no ARN.
     if (parseArn(SubscriptionArn).service !== "sns") return;
     const { onEvent, queues } = this.#options;
-    const common = { source: message.topicArn, subject: `message ${message.messageId}` };
+    const common = { source: message.topicArn, subject: message.about ?? `message ${message.messageId}` };
     try {
       const { Attributes = {} } = await this.#sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }));
       const found = unsupported(Protocol, Attributes);

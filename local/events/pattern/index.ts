@@ -131,7 +131,11 @@ function leavesOf(event: JsonObject): ReadonlyMap<string, readonly Field[]> {
   const fields = new Map<string, Field[]>();
   const visit = (value: Json, path: string, elements: Field["elements"]): void => {
     if (isArray(value)) {
-      for (const [index, element] of value.entries()) visit(element, path, new Map(elements).set(value, index));
+      for (const [index, element] of value.entries()) {
+        // A value that is an element itself goes with every other element: https://github.com/aws/event-ruler (Event.java)
+        const hasPlace = isArray(element) || isObject(element);
+        visit(element, path, hasPlace ? new Map(elements).set(value, index) : elements);
+      }
     } else if (isObject(value)) {
       for (const [name, member] of Object.entries(value)) visit(member, path ? `${path}.${name}` : name, elements);
     } else {
