@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { loadPipelines } from "../config/load";
 import type { PipelineConfig } from "../config/schema";
@@ -41,6 +41,10 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
     if (!json) console.log(line);
   };
   for (const warning of warnings) say(`warning: ${warning}`);
+  for (const { name, region } of pipelines) {
+    if (region !== first.region)
+      say(`warning: nothing happens in ${region}, where pipeline ${name} is: one region runs here, ${first.region}`);
+  }
 
   let quiet = true;
   // A folder of its own: two of these may be up at once.
@@ -87,9 +91,7 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
       console.log(JSON.stringify({ variables: await variablesOf(first), outputs }));
     } else {
       for (const pipeline of pipelines) {
-        const file = await writeVariables(pipeline, await variablesOf(pipeline));
-        // It would lead to an environment that is gone.
-        closing.push(() => rm(file, { force: true }));
+        closing.push(await writeVariables(pipeline, await variablesOf(pipeline)));
         await explain(pipeline, apply);
       }
       say("\nUp until Ctrl-C. What happens:\n");
@@ -106,13 +108,23 @@ function variablesFile(pipeline: PipelineConfig): string {
   return join(".local", `${pipeline.name}.env`);
 }
 
-async function writeVariables(pipeline: PipelineConfig, variables: Record<string, string>): Promise<string> {
+/** Answers with what takes the file away: it would lead to an environment that is gone, unless another has written its own meanwhile. */
+async function writeVariables(
+  pipeline: PipelineConfig,
+  variables: Record<string, string>,
+): Promise<() => Promise<void>> {
   const file = join(PROJECT, variablesFile(pipeline));
-  const lines = Object.entries(variables).map(
-    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
-  );
-  await writeFile(file, lines.join(""), { mode: 0o600 });
-  return file;
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
+  const written = lines.join("");
+  await writeFile(file, written, { mode: 0o600 });
+  return async () => {
+    if ((await readFile(file, "utf8").catch(() => "")) === written) await rm(file);
+  };
+}
+
+/** One word for a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function explain(pipeline: PipelineConfig, applied: boolean): Promise<void> {
@@ -125,7 +137,7 @@ async function explain(pipeline: PipelineConfig, applied: boolean): Promise<void
     ...(applied
       ? []
       : [`npx cdktf plan ${pipeline.name} ${flags}`, `npx cdktf apply ${pipeline.name} ${flags} --auto-approve`]),
-    `aws s3 cp ${sample.file.replace(`${PROJECT}/`, "")} s3://${pipeline.bucket.name}/${service.key}`,
+    `aws s3 cp ${sample.file.replace(`${PROJECT}/`, "")} ${quoted(`s3://${pipeline.bucket.name}/${sample.key}`)}`,
     `aws ecr list-images --repository-name ${service.repository}`,
   ];
   console.log(

@@ -68,7 +68,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return piece;
   };
   const close = async (): Promise<void> => {
-    for (const piece of started.splice(0)) await piece.close();
+    const failed: unknown[] = [];
+    for (const piece of started.splice(0)) await piece.close().catch((error: unknown) => failed.push(error));
+    if (failed.length > 0)
+      throw new AggregateError(failed, `closing AWS on this machine: ${failed.map(String).join("; ")}`);
   };
   const folder = (name: string): string => {
     const path = join(directory, name);
@@ -82,7 +85,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       await startMoto({
         directory: projectDirectory,
         port,
-        onFact: (fact) => later.delivery?.onFact(fact),
+        onFact: (fact) => {
+          tell(lineOf.bucket)(fact);
+          later.delivery?.onFact(fact);
+        },
         onNotificationDestinations: async (asked) => (await later.delivery?.onNotificationDestinations(asked)) ?? [],
       }),
     );

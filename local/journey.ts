@@ -7,6 +7,7 @@ import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { names } from "../config/names";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
+import { ANYTHING } from "../core/key-pattern";
 import { buildLog, lastOwnLine, waitForBuild, type WaitOptions } from "./builds";
 import { realLayers, writeImageArchive, zipArchive } from "./fixtures";
 import { proveImage, type Proof } from "./proof";
@@ -49,6 +50,8 @@ export interface Package {
   readonly file: string;
   readonly bytes: number;
   readonly service: ServiceConfig;
+  /** Where it is dropped: the service's key, or one that its pattern matches. */
+  readonly key: string;
   readonly gitHash: string;
   readonly layers: number;
 }
@@ -88,17 +91,14 @@ export async function packageImage({
     layers: layers ?? small,
   });
   await zipArchive({ path: file, member: service.archive, archive });
-  return { file, bytes: (await stat(file)).size, service, gitHash, layers: image?.layers.length ?? 0 };
+  const key = service.key.replaceAll(ANYTHING, gitHash);
+  return { file, bytes: (await stat(file)).size, service, key, gitHash, layers: image?.layers.length ?? 0 };
 }
 
 /** Uploads a package to its key; answers with the version that this made. */
-export async function drop(
-  s3: S3Client,
-  bucket: string,
-  { file, bytes, service }: Package,
-): Promise<string | undefined> {
+export async function drop(s3: S3Client, bucket: string, { file, bytes, key }: Package): Promise<string | undefined> {
   const { VersionId } = await s3.send(
-    new PutObjectCommand({ Bucket: bucket, Key: service.key, Body: createReadStream(file), ContentLength: bytes }),
+    new PutObjectCommand({ Bucket: bucket, Key: key, Body: createReadStream(file), ContentLength: bytes }),
   );
   return VersionId;
 }

@@ -5,10 +5,12 @@ import type { DeliveryEvent } from "./delivery";
 import type { BusEvent } from "./events";
 import type { GateEvent } from "./iam/gate";
 import type { LambdaEvent } from "./lambda/events";
+import type { Fact } from "./moto/facts";
 import type { RegistryEvent } from "./registry";
 
 /** What happens in the environment, a line for people each; undefined for what only a program cares about. */
 export const lineOf = {
+  bucket: bucketLine,
   registry: registryLine,
   build: buildLine,
   lambda: lambdaLine,
@@ -61,7 +63,7 @@ function lambdaLine(event: LambdaEvent): string | undefined {
         ? undefined
         : `lambda: ${event.failed.length} message(s) failed, back to the queue`;
     case "log":
-      return `lambda: ${event.functionName}: ${event.line}`;
+      return logLine(event.functionName, event.line);
     case "invocation-started":
       return undefined;
     case "invocation-finished":
@@ -69,6 +71,33 @@ function lambdaLine(event: LambdaEvent): string | undefined {
     case "problem":
       return `lambda: ${event.error.message}`;
   }
+}
+
+/** Lines of JSON are shortened to what people look for; metrics, which are lines too, are left out. */
+function logLine(functionName: string, line: string): string | undefined {
+  const { _aws: metrics, level, message, error, reason } = fieldsOf(line);
+  if (metrics !== undefined) return undefined;
+  if (typeof message !== "string") return `lambda: ${functionName}: ${line}`;
+  const why = [(error as { message?: unknown } | undefined)?.message, reason].filter(
+    (text) => typeof text === "string",
+  );
+  return `lambda: ${functionName}: ${[`${String(level)} ${message}`, ...why].join(": ")}`;
+}
+
+function fieldsOf(line: string): Readonly<Record<string, unknown>> {
+  if (!line.startsWith("{")) return {};
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+/** What happened in a bucket: where nobody is told of it, this line is the only one. */
+function bucketLine(fact: Fact): string | undefined {
+  if (fact.fact !== "object") return undefined;
+  const version = fact.versionId === undefined ? "" : ` version ${fact.versionId}`;
+  return `s3: ${fact.eventName} s3://${fact.bucket}/${fact.key}${version}`;
 }
 
 function deliveryLine(event: DeliveryEvent): string | undefined {
