@@ -14,7 +14,8 @@ const common = {
 };
 
 module.exports = {
-  maxWorkers: "100%",
+  // More than there are cores: some tests wait for processes of their own.
+  maxWorkers: "150%",
   projects: [
     {
       ...common,

@@ -1,13 +1,16 @@
 import { join, relative } from "node:path";
-import { App } from "cdktf";
 import { ConfigError } from "./config/errors";
 import { loadPipelines } from "./config/load";
-import { PipelineStack } from "./infrastructure/stack";
 
 /** Synthesises one Terraform stack per pipeline of the file into cdktf.out. */
 function synthesise(file: string): void {
   const { pipelines, warnings } = loadPipelines(file);
   for (const warning of warnings) console.error(`warning: ${warning}`);
+  // cdktf takes longer to load than the file to read: what is wrong with the file is told before.
+  /* eslint-disable @typescript-eslint/no-require-imports -- an import would be loaded first */
+  const { App } = require("cdktf") as typeof import("cdktf");
+  const { PipelineStack } = require("./infrastructure/stack") as typeof import("./infrastructure/stack");
+  /* eslint-enable @typescript-eslint/no-require-imports */
   // Stack traces would carry the paths of this machine into the JSON.
   const app = new App({ stackTraces: false });
   for (const pipeline of pipelines) new PipelineStack(app, pipeline);

@@ -13,25 +13,34 @@ const names = readdirSync(__dirname)
   .map((file) => basename(file, ".ts"))
   .sort();
 
-async function main([name, ...args]: readonly string[]): Promise<void> {
+interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** The command; answers its exit code. */
+export async function benchCommand(args: readonly string[], { out, err }: Output): Promise<number> {
+  try {
+    out(await answer(args));
+    return 0;
+  } catch (error) {
+    err(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+async function answer([name, ...args]: readonly string[]): Promise<string> {
   if (name === "--help") {
-    console.log(
-      `usage: npm run bench -- NAME [options]\nnames: ${names.join(", ")}\noptions: npm run bench -- NAME --help`,
-    );
-    return;
+    return `usage: npm run bench -- NAME [options]\nnames: ${names.join(", ")}\noptions: npm run bench -- NAME --help\n`;
   }
   if (name === undefined || !names.includes(name)) {
     throw new Error(`no bench named ${name ?? "(nothing)"}, expected one of: ${names.join(", ")}`);
   }
   const { help, run } = (await import(join(__dirname, `${name}.ts`))) as Bench;
-  if (args.includes("--help")) {
-    process.stdout.write(help);
-    return;
-  }
-  console.log(JSON.stringify(await run(args)));
+  return args.includes("--help") ? help : `${JSON.stringify(await run(args))}\n`;
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+if (require.main === module) {
+  const output: Output = { out: (text) => process.stdout.write(text), err: (text) => process.stderr.write(text) };
+  void benchCommand(process.argv.slice(2), output).then((code) => (process.exitCode = code));
+}

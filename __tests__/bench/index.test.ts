@@ -1,19 +1,21 @@
-import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { benchCommand } from "../../bench";
 
 const bench = join(__dirname, "../../bench");
 
-function runBench(...args: readonly string[]): SpawnSyncReturns<string> {
-  const command = ["--import", "tsx", join(bench, "index.ts"), ...args];
-  return spawnSync(process.execPath, command, { encoding: "utf8", timeout: 30_000 });
+async function run(...args: readonly string[]) {
+  let [stdout, stderr] = ["", ""];
+  const status = await benchCommand(args, { out: (text) => (stdout += text), err: (text) => (stderr += text) });
+  return { status, stdout, stderr };
 }
 
-test("--help lists every file of the folder by name", () => {
+test("--help lists every file of the folder by name", async () => {
   const names = readdirSync(bench)
     .filter((file) => file.endsWith(".ts") && file !== "index.ts")
     .sort();
-  const { status, stdout } = runBench("--help");
+  const { status, stdout } = await run("--help");
   expect(status).toBe(0);
   expect(stdout).toBe(
     `usage: npm run bench -- NAME [options]\nnames: ${names.map((file) => file.slice(0, -3)).join(", ")}\n` +
@@ -27,22 +29,30 @@ test.each([
   ["synth", /--rounds N {2}default 3, at least 3\n/],
   ["lint", /--rounds N {2}default 5, at least 3\n/],
   ["latency", /--drops N {2}for each trigger, default 20, at least 3\n/],
-])("%s --help prints its command and options, and measures nothing", (name, option) => {
-  const { status, stdout, stderr } = runBench(name, "--help");
+])("%s --help prints its command and options, and measures nothing", async (name, option) => {
+  const { status, stdout, stderr } = await run(name, "--help");
   expect({ status, stderr }).toStrictEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(new RegExp(`^npm run bench -- ${name} `));
   expect(stdout).toMatch(option);
 });
 
+const NOPE = /^no bench named nope, expected one of: .*cold-start.*\n$/;
+
 test.each([
-  [["nope"], /^no bench named nope, expected one of: .*cold-start/],
+  [["nope"], NOPE],
   [[], /^no bench named \(nothing\), expected one of: .*cold-start/],
   [["cold-start", "--rounds", "6"], /^--rounds must be at least 7, got: 6\n$/],
   [["latency", "--drops", "2"], /^--drops must be at least 3, got: 2\n$/],
   [["cold-start", "--rounds", "many"], /^--rounds must be at least 7, got: many\n$/],
-])("%j is refused with one sentence, and nothing is printed as a result", (args, message) => {
-  const { status, stdout, stderr } = runBench(...args);
-  expect(status).toBe(1);
-  expect(stdout).toBe("");
+])("%j is refused with one sentence, and nothing is printed as a result", async (args, message) => {
+  const { status, stdout, stderr } = await run(...args);
+  expect({ status, stdout }).toStrictEqual({ status: 1, stdout: "" });
   expect(stderr).toMatch(message);
+});
+
+test("as a process, too", () => {
+  const command = ["--import", "tsx", join(bench, "index.ts")];
+  const refused = spawnSync(process.execPath, [...command, "nope"], { encoding: "utf8", timeout: 30_000 });
+  expect({ status: refused.status, stdout: refused.stdout }).toStrictEqual({ status: 1, stdout: "" });
+  expect(refused.stderr).toMatch(NOPE);
 });

@@ -31,15 +31,16 @@ export function loadProblems(text: string | Uint8Array): string[] {
   return inFile(text, (file) => linesOf(() => loadPipelines(file)).map((line) => line.replace(file, "pipeline.yaml")));
 }
 
+/** The tests of a file share it. */
+const folder = mkdtempSync(join(tmpdir(), "config-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
 function inFile<Result>(text: string | Uint8Array, use: (file: string) => Result): Result {
-  const folder = mkdtempSync(join(tmpdir(), "config-"));
-  try {
-    const file = join(folder, "pipeline.yaml");
-    writeFileSync(file, text);
-    return use(file);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const file = join(folder, "pipeline.yaml");
+  writeFileSync(file, text);
+  return use(file);
 }
 
 function linesOf(run: () => unknown): string[] {

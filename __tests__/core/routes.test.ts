@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { parseRoutes, renderRoutes, routeDrop, type Routes } from "../../core/routes";
 import { thrownBy } from "../support/thrown";
 
@@ -114,6 +115,8 @@ test("two services with one key are refused, by name, when written and when read
 test("each drop finds its own owner among 100,000 services", () => {
   const many = Array.from({ length: 100_000 }, (_, n) => ({ service: `s${n}`, key: `s${n}.zip`, project: `p${n}` }));
   const table = parseRoutes(renderRoutes({ ...routes, routes: many }));
-  const owners = many.map(({ key }) => routeDrop(table, { bucket: "drop-images", key }).route);
-  expect(owners).toEqual(many);
+  const lost = many.filter(
+    (route) => !isDeepStrictEqual(routeDrop(table, { bucket: "drop-images", key: route.key }), { route }),
+  );
+  expect(lost).toEqual([]);
 });

@@ -3,15 +3,19 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { get } from "node:https";
-import { tmpdir } from "node:os";
+import os from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import tls, { type ConnectionOptions } from "node:tls";
+import { format } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { HttpsProxyAgent } from "https-proxy-agent";
+import { publisherProgram } from "../../core/publish/program";
 import { renderEvent } from "../../core/publish/progress";
+import { publishDrop } from "../../core/publish/publish-drop";
 import { readSettings } from "../../core/publish/settings";
 import { bundleFunction } from "../../infrastructure/bundle";
-import { startRegistry, type Registry } from "../../local/registry";
+import { startRegistry, type Registry, type RegistryEvent } from "../../local/registry";
 import {
   dockerSave,
   layer,
@@ -37,33 +41,35 @@ let s3: FakeS3;
 let ecr: FakeEcr;
 let registry: Registry;
 let repository: FakeRepository;
-/** What the proxy did not let through. */
-let refused: string[];
+/** What the registry and its proxy told of, and what they were asked, in this test. */
+let events: RegistryEvent[];
+let asked: () => Registry["requests"];
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "publish-image-test-"));
+beforeAll(async () => {
+  directory = mkdtempSync(join(os.tmpdir(), "publish-image-test-"));
   publisher = join(directory, "publish-image.js");
   writeFileSync(publisher, bundleFunction("publish-image"));
+  ecr = await startEcr();
+  registry = await startRegistry({
+    endpoint: ecr.endpoint,
+    directory: join(directory, "registry"),
+    onEvent: (event) => events.push(event),
+  });
 });
-afterAll(() => {
+afterAll(async () => {
+  await registry.close();
+  await ecr.close();
   rmSync(directory, { recursive: true });
 });
 beforeEach(async () => {
   s3 = await startS3();
-  ecr = await startEcr();
-  refused = [];
-  registry = await startRegistry({
-    endpoint: ecr.endpoint,
-    directory: mkdtempSync(join(directory, "registry-")),
-    onEvent: (event) => {
-      if (event.kind === "refused") refused.push(event.message);
-    },
-  });
   repository = ecr.createRepository(REPOSITORY);
+  events = [];
+  const before = registry.requests.length;
+  asked = () => registry.requests.slice(before);
 });
 afterEach(async () => {
-  await registry.close();
-  await ecr.close();
+  ecr.deleteAll();
   await s3.close();
 });
 
@@ -75,12 +81,48 @@ interface Run {
   readonly last: string;
 }
 
-/** Runs the publisher as CodeBuild does; `undefined` unsets a variable. */
-async function publish(environment: Record<string, string | undefined>): Promise<Run> {
+/** How the publisher is run; it may use the folder for what it spools. */
+type Runner = (environment: NodeJS.ProcessEnv, spool: string) => Promise<Run>;
+
+/** As CodeBuild does: the bundle, in a process of its own. */
+const bundle: Runner = (environment, spool) =>
+  new Promise((resolve) => {
+    const env = { ...environment, PATH: process.env.PATH, TMPDIR: spool, NODE_NO_WARNINGS: "1" };
+    execFile(process.execPath, [publisher], { env, timeout: 20_000 }, (error, stdout, stderr) => {
+      resolve(result(error ? Number(error.code) : 0, stdout, stderr));
+    });
+  });
+
+/** The same program within this process: to start Node and to load the bundle takes five times as long as to publish. */
+const here: Runner = async (environment, spool) => {
+  const connect = tls.connect.bind(tls) as (options: ConnectionOptions) => tls.TLSSocket;
+  // Node reads NODE_EXTRA_CA_CERTS when it starts.
+  const ca = readFileSync(registry.caFile);
+  const [out, err]: [string[], string[]] = [[], []];
+  jest.replaceProperty(process, "env", environment);
+  jest.spyOn(os, "tmpdir").mockReturnValue(spool);
+  jest.spyOn(tls, "connect").mockImplementation(((options: ConnectionOptions) => connect({ ca, ...options })) as never);
+  // No jitter before another attempt.
+  jest.spyOn(Math, "random").mockReturnValue(0);
+  jest.spyOn(console, "log").mockImplementation((...line) => out.push(`${format(...line)}\n`));
+  jest.spyOn(console, "error").mockImplementation((...line) => err.push(`${format(...line)}\n`));
+  try {
+    const code = await publisherProgram(async (options) => [await publishDrop(options)]);
+    return result(code, out.join(""), err.join(""));
+  } finally {
+    jest.restoreAllMocks();
+  }
+};
+
+function result(code: number, stdout: string, stderr: string): Run {
+  const log = stderr.trimEnd().split("\n");
+  return { code, stdout, log, last: log.at(-1) ?? "" };
+}
+
+/** Runs the publisher in a build's environment; `undefined` unsets a variable. */
+async function publish(changes: NodeJS.ProcessEnv, run = here): Promise<Run> {
   const spool = mkdtempSync(join(directory, "tmp-"));
-  const variables = {
-    PATH: process.env.PATH,
-    TMPDIR: spool,
+  const variables: NodeJS.ProcessEnv = {
     AWS_REGION: "us-east-1",
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
@@ -89,35 +131,24 @@ async function publish(environment: Record<string, string | undefined>): Promise
     AWS_MAX_ATTEMPTS: "1",
     HTTPS_PROXY: registry.proxyUrl,
     NODE_EXTRA_CA_CERTS: registry.caFile,
-    NODE_NO_WARNINGS: "1",
     SERVICE_NAME: "web",
     IMAGE_REPO_NAME: REPOSITORY,
     ECS_SOURCE: REGISTRY_HOST,
     SOURCE_ACCOUNT: "123456789012",
     MOVING_TAGS: "staging",
-    ...environment,
+    ...changes,
   };
-  const env = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
-  const run = await new Promise<Run>((resolve) => {
-    execFile(process.execPath, [publisher], { env, timeout: 20_000 }, (error, stdout, stderr) => {
-      const log = stderr.trimEnd().split("\n");
-      resolve({ code: error ? Number(error.code) : 0, stdout, log, last: log.at(-1) ?? "" });
-    });
-  });
+  const environment = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
+  const finished = await run(environment, spool);
   expect(readdirSync(spool)).toEqual([]);
-  return run;
+  return finished;
 }
 
 /** Uploads an object and publishes exactly it. */
-async function drop(object: Buffer, environment: Record<string, string | undefined> = {}): Promise<Run> {
+async function drop(object: Buffer, changes: NodeJS.ProcessEnv = {}, run = here): Promise<Run> {
   const { versionId, etag } = s3.put("drops", "web.zip", object);
-  return publish({
-    DROP_BUCKET: "drops",
-    DROP_KEY: "web.zip",
-    DROP_VERSION_ID: versionId,
-    DROP_ETAG: etag,
-    ...environment,
-  });
+  const environment = { DROP_BUCKET: "drops", DROP_KEY: "web.zip", DROP_VERSION_ID: versionId, DROP_ETAG: etag };
+  return publish({ ...environment, ...changes }, run);
 }
 
 function zipped(...images: readonly SavedImageOptions[]): Buffer {
@@ -165,7 +196,7 @@ function expected(options: SavedImageOptions = {}): ReadImage {
 
 describe("a drop", () => {
   test("ends as a verified image under its hash, then under the moving tags in their order", async () => {
-    const run = await drop(zipped(), { MOVING_TAGS: "staging latest" });
+    const run = await drop(zipped(), { MOVING_TAGS: "staging latest" }, bundle);
     expect(run).toMatchObject({ code: 0, stdout: `${HASH}\n` });
     expect(tagsPut()).toEqual([HASH, "staging", "latest"]);
     for (const tag of tagsPut()) expect(await readImage(tag)).toEqual(expected());
@@ -203,7 +234,7 @@ describe("a drop", () => {
     const archive = tar(...entries.slice(0, 3), tarEntry("manifest.json", JSON.stringify([manifestItem])));
     expect(await drop(zip({ name: "image/web", data: archive }))).toMatchObject({ code: 0 });
     expect(await readImage(HASH)).toEqual(expected({ layers }));
-    expect(registry.requests.filter(({ method }) => method === "POST")).toHaveLength(3);
+    expect(asked().filter(({ method }) => method === "POST")).toHaveLength(3);
   });
 
   test("is exactly the version that was dropped", async () => {
@@ -243,13 +274,14 @@ describe("a drop", () => {
 describe("the same image again", () => {
   test("changes nothing", async () => {
     await drop(zipped());
-    const before = registry.requests.length;
+    const before = asked().length;
     const run = await drop(zipped());
     expect(run).toMatchObject({ code: 0, stdout: `${HASH}\n`, last: "staging points to this image already" });
-    expect(registry.requests.slice(before).map(({ method, path }) => `${method} ${path}`)).toEqual([
-      `GET /v2/${REPOSITORY}/manifests/${HASH}`,
-      `GET /v2/${REPOSITORY}/manifests/staging`,
-    ]);
+    expect(
+      asked()
+        .slice(before)
+        .map(({ method, path }) => `${method} ${path}`),
+    ).toEqual([`GET /v2/${REPOSITORY}/manifests/${HASH}`, `GET /v2/${REPOSITORY}/manifests/staging`]);
     expect(tagsPut()).toEqual([HASH, "staging"]);
   });
 
@@ -277,7 +309,7 @@ describe("the same image again", () => {
       DROP_VERSION_ID: versionId,
       MOVING_TAGS: undefined,
     };
-    const runs = await Promise.all([publish(environment), publish(environment)]);
+    const runs = await Promise.all([publish(environment, bundle), publish(environment, bundle)]);
     expect(runs.map(({ code, stdout }) => [code, stdout])).toEqual([
       [0, `${HASH}\n`],
       [0, `${HASH}\n`],
@@ -300,7 +332,7 @@ describe("an upload that CloudTrail reported", () => {
 
   test("as begun, and that was aborted, is nothing to do: that is no failure, and has no git hash", async () => {
     s3.put("drops", "web.zip", zipped());
-    expect(await publish({ ...begun, DROP_TIME: "2026-01-31T03:00:00Z" })).toEqual({
+    expect(await publish({ ...begun, DROP_TIME: "2026-01-31T03:00:00Z" }, bundle)).toEqual({
       code: 0,
       stdout: "",
       log: [expect.any(String)],
@@ -308,7 +340,7 @@ describe("an upload that CloudTrail reported", () => {
         "nothing to do: the upload of s3://drops/web.zip that began at 2026-01-31T03:00:00Z was aborted, or what it wrote was overwritten " +
         "or deleted; a newer upload has its own build",
     });
-    expect(registry.requests).toEqual([]);
+    expect(asked()).toEqual([]);
   });
 
   test("as ended, in a bucket without versioning, is published", async () => {
@@ -337,7 +369,7 @@ test("another image under the same hash is refused: both are named, no tag is ch
 describe("a bad drop", () => {
   test("fails, changes no tag, and its last line says why", async () => {
     const wrong = layer("not what the configuration lists");
-    const run = await drop(zipped({ diffIds: [`sha256:${"1".repeat(64)}`], layers: [wrong] }));
+    const run = await drop(zipped({ diffIds: [`sha256:${"1".repeat(64)}`], layers: [wrong] }), {}, bundle);
     expect(run).toMatchObject({ code: 1, stdout: "" });
     expect(run.last).toMatch(
       new RegExp(
@@ -345,9 +377,7 @@ describe("a bad drop", () => {
           "expected sha256:1{64}; nothing was tagged; save the image again with `docker save` and upload it$",
       ),
     );
-    expect(registry.requests.filter(({ method, path }) => method === "PUT" && path.includes("/manifests/"))).toEqual(
-      [],
-    );
+    expect(asked().filter(({ method, path }) => method === "PUT" && path.includes("/manifests/"))).toEqual([]);
     expect(tagsPut()).toEqual([]);
   });
 
@@ -392,18 +422,16 @@ describe("a registry that refuses", () => {
   });
 
   test("no token", async () => {
-    await ecr.close();
-    const run = await drop(zipped());
+    const run = await drop(zipped(), { AWS_ENDPOINT_URL_ECR: "http://127.0.0.1:1" });
     expect(run.last).toMatch(
       new RegExp(
         `^no token for ${REGISTRY_HOST}: found .+, expected an answer to ecr:GetAuthorizationToken; grant it to the build's role on \\*, and check the network of the build$`,
       ),
     );
-    ecr = await startEcr();
   });
 
   test("an authority that is not trusted", async () => {
-    const run = await drop(zipped(), { NODE_EXTRA_CA_CERTS: undefined });
+    const run = await drop(zipped(), { NODE_EXTRA_CA_CERTS: undefined }, bundle);
     expect(run.last).toMatch(
       /expected a registry; set NODE_EXTRA_CA_CERTS to the certificate of the authority that signed it$/,
     );
@@ -417,8 +445,9 @@ describe("a registry that refuses", () => {
   });
 
   test("AWS is reached by the same proxy", async () => {
-    const run = await drop(zipped(), { AWS_ENDPOINT_URL_S3: undefined });
+    const run = await drop(zipped(), { AWS_ENDPOINT_URL_S3: undefined }, bundle);
     expect(run).toMatchObject({ code: 1, stdout: "" });
+    const refused = events.flatMap((event) => (event.kind === "refused" ? [event.message] : []));
     expect(refused).toEqual([expect.stringContaining("CONNECT drops.s3.us-east-1.amazonaws.com:443")]);
   });
 });
@@ -460,7 +489,7 @@ describe("settings", () => {
   });
 
   test("that are missing are all named at once, and nothing is tried", async () => {
-    const run = await publish({ SERVICE_NAME: undefined, IMAGE_REPO_NAME: undefined, ECS_SOURCE: "" });
+    const run = await publish({ SERVICE_NAME: undefined, IMAGE_REPO_NAME: undefined, ECS_SOURCE: "" }, bundle);
     expect(run).toMatchObject({ code: 2, stdout: "" });
     expect(run.log).toEqual([
       "cannot publish with this environment: found that SERVICE_NAME is not set and that IMAGE_REPO_NAME is not set and that ECS_SOURCE is not " +

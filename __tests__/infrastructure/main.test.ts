@@ -1,36 +1,64 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 const root = join(__dirname, "../..");
 const SOURCES = ["main.ts", "cdktf.json", "config", "core", "functions", "infrastructure", "buildspecs"];
 
+/** A copy of the project, and how main.ts ended in it. */
+interface Run {
+  readonly copy: string;
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 let folder: string;
-beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "main-"))));
+let here: Run;
+let there: Run;
+let wrong: Run;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "main-"));
+  // A second and more of each is cdktf's: both cores are used.
+  [here, there, wrong] = await Promise.all([
+    main(project("here", { "pipeline.yaml": PIPELINES, "specs/web.yml": OWN_BUILDSPEC })),
+    main(
+      project("there/deeper/down", { "pipeline.yaml": WRONG, "mine.yaml": PIPELINES, "specs/web.yml": OWN_BUILDSPEC }),
+      {
+        PIPELINE_FILE: "mine.yaml",
+      },
+    ),
+    main(project("wrong", { "pipeline.yaml": WRONG })),
+  ]);
+}, 60_000);
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A copy of the project, deeper down or not, with its own pipeline.yaml. */
-function project(place: string, pipeline: string): string {
+/** A copy of the project, deeper down or not, with files of its own. */
+function project(place: string, files: Readonly<Record<string, string>>): string {
   const copy = join(folder, place);
   mkdirSync(copy, { recursive: true });
   for (const source of SOURCES) cpSync(join(root, source), join(copy, source), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-  writeFileSync(join(copy, "pipeline.yaml"), pipeline);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(copy, path)), { recursive: true });
+    writeFileSync(join(copy, path), content);
+  }
   return copy;
 }
 
 /** As the cdktf command runs it. */
-function main(copy: string, environment: NodeJS.ProcessEnv = {}) {
+function main(copy: string, environment: NodeJS.ProcessEnv = {}): Promise<Run> {
   const { app } = JSON.parse(readFileSync(join(root, "cdktf.json"), "utf8")) as { app: string };
   const [, ...args] = app.split(" ");
-  return spawnSync(process.execPath, args, {
-    cwd: copy,
-    env: { ...process.env, CDKTF_OUTDIR: undefined, PIPELINE_FILE: undefined, ...environment },
-    encoding: "utf8",
-    timeout: 60_000,
+  const env = { ...process.env, CDKTF_OUTDIR: undefined, PIPELINE_FILE: undefined, ...environment };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: copy, env, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ copy, status: error ? Number(error.code) : 0, stdout, stderr });
+    });
   });
 }
 
@@ -49,7 +77,7 @@ services: [api]
 ---
 name: images-cn
 region: cn-north-1
-bucket: image-drops
+bucket: { existing: their-drops }
 packaging: prebuilt
 roles: shared
 services: [api, web]
@@ -63,18 +91,12 @@ packaging: prebuilt
 defaults: { after: ['echo "$GIT_HASH"'] }
 services: [api, { name: web, buildspec: specs/web.yml }]
 `;
+const WRONG = "name: images\nregion: us-east-1\nbucket: image-drops\nservices: [{ name: api, key: a.tar }]\n";
 const OWN_BUILDSPEC = "version: 0.2\nphases: { build: { commands: ['HASH=$(cat hashes | head -1)'] } }\n";
 
 test("two folders give the same bytes, which name neither", () => {
-  const [here, there] = [project("here", PIPELINES), project("there/deeper/down", PIPELINES)];
-  for (const copy of [here, there]) {
-    mkdirSync(join(copy, "specs"));
-    writeFileSync(join(copy, "specs/web.yml"), OWN_BUILDSPEC);
-    const { status, stdout, stderr } = main(copy);
-    expect({ status, stdout }).toStrictEqual({ status: 0, stdout: "" });
-    expect(stderr).toMatch(/^warning: specs\/web\.yml:2:\d+: pipe-hides-failure: .*\n$/);
-  }
-  const [first, second] = [filesOf(join(here, "cdktf.out")), filesOf(join(there, "cdktf.out"))];
+  for (const { status, stdout } of [here, there]) expect({ status, stdout }).toStrictEqual({ status: 0, stdout: "" });
+  const [first, second] = [filesOf(join(here.copy, "cdktf.out")), filesOf(join(there.copy, "cdktf.out"))];
 
   expect([...first.keys()]).toStrictEqual([
     "manifest.json",
@@ -101,18 +123,12 @@ test("two folders give the same bytes, which name neither", () => {
 });
 
 test("PIPELINE_FILE names another file", () => {
-  const copy = project("other", "name: unused\n");
-  writeFileSync(join(copy, "mine.yaml"), "name: mine\nregion: us-east-1\nbucket: my-drops\nservices: [api]\n");
-  expect(main(copy, { PIPELINE_FILE: "mine.yaml" })).toMatchObject({ status: 0 });
-  expect(readdirSync(join(copy, "cdktf.out/stacks"))).toStrictEqual(["mine"]);
+  expect(there.stderr).toMatch(/^warning: mine\.yaml:/);
+  expect(readdirSync(join(there.copy, "cdktf.out/stacks"))).toStrictEqual(["images", "images-cn", "images-direct"]);
 });
 
 test("what is wrong with the file is listed without a stack trace, and nothing is written", () => {
-  const copy = project(
-    "wrong",
-    "name: images\nregion: us-east-1\nbucket: image-drops\nservices: [{ name: api, key: a.tar }]\n",
-  );
-  const { status, stdout, stderr } = main(copy);
+  const { copy, status, stdout, stderr } = wrong;
   expect({ status, stdout }).toStrictEqual({ status: 1, stdout: "" });
   expect(stderr).toMatch(
     /^pipeline\.yaml:4:\d+ services\[0\]\.key: must end in \.zip, got "a\.tar"\n1 problem in the configuration\n$/,
@@ -121,15 +137,13 @@ test("what is wrong with the file is listed without a stack trace, and nothing i
   expect(readdirSync(copy)).not.toContain("cdktf.out");
 });
 
-test("warnings go to stderr, and the stack is written all the same", () => {
-  const copy = project(
-    "warned",
-    "name: images\nregion: us-east-1\nbucket: { existing: their-drops }\nservices: [api]\n",
-  );
-  const { status, stderr } = main(copy);
-  expect(status).toBe(0);
-  expect(stderr).toMatch(/^warning: pipeline\.yaml:3:\d+ bucket\.existing: .*images_drops\n$/);
-  expect(readdirSync(join(copy, "cdktf.out/stacks"))).toStrictEqual(["images"]);
+test("warnings go to stderr, and the stacks are written all the same", () => {
+  expect(here.stderr.trimEnd().split("\n")).toStrictEqual([
+    expect.stringMatching(/^warning: pipeline\.yaml:9:\d+ bucket\.existing: .*images-cn_drops$/),
+    expect.stringMatching(/^warning: specs\/web\.yml:2:\d+: pipe-hides-failure: /),
+  ]);
+  expect(here.stderr.endsWith("\n")).toBe(true);
+  expect(readdirSync(join(here.copy, "cdktf.out/stacks"))).toStrictEqual(["images", "images-cn", "images-direct"]);
 });
 
 /** Log groups have names that look like paths. */

@@ -4,8 +4,12 @@ import { Pipeline } from "../../infrastructure/pipeline";
 import { pipelineInput, synthesise, type Synthesis } from "../support/synthesis";
 import { thrownBy } from "../support/thrown";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
+// What is packed counts here, not that it is compressed: that takes longer than all else.
+jest.mock("fflate", () => {
+  const fflate = jest.requireActual<typeof import("fflate")>("fflate");
+  const zipSync: typeof fflate.zipSync = (files, options) => fflate.zipSync(files, { ...options, level: 0 });
+  return { ...fflate, zipSync };
+});
 
 const ONCE = {
   aws_cloudwatch_log_group: 2,

@@ -11,18 +11,23 @@ import { readSettings, SettingsError } from "./settings";
 /** Exit codes: done, or nothing to do; failed (the last line says why); wrong settings (nothing was tried). */
 const EXIT = { done: 0, failed: 1, settings: 2 } as const;
 
+/** What a publisher does with a drop. Answers lines for standard output. */
+type PublisherWork = (options: PublishDropOptions) => Promise<readonly string[]>;
+
+/** {@link publisherProgram} as a process, which ends with its exit code. */
+export function runPublisher(work: PublisherWork): void {
+  // A connection that hangs must not keep a build that is over. Nothing is lost: on Linux, pipes and files are written at once
+  // (https://nodejs.org/api/process.html#a-note-on-process-io).
+  void publisherProgram(work).then((code) => process.exit(code));
+}
+
 /**
  * A publisher as the program that a build runs: its settings come from the environment, standard output takes the lines that `work`
  * answers, if there are any, and standard error takes everything else. Waits for an upload that has only begun; where it comes to
- * nothing, there is no work. Ends the process.
+ * nothing, there is no work.
+ * @returns the exit code
  */
-export function runPublisher(work: (options: PublishDropOptions) => Promise<readonly string[]>): void {
-  // A connection that hangs must not keep a build that is over. Nothing is lost: on Linux, pipes and files are written at once
-  // (https://nodejs.org/api/process.html#a-note-on-process-io).
-  void run(work).then((code) => process.exit(code));
-}
-
-async function run(work: (options: PublishDropOptions) => Promise<readonly string[]>): Promise<number> {
+export async function publisherProgram(work: PublisherWork): Promise<number> {
   try {
     const { upload, registry, repository: name, archivePath, rule, movingTags } = readSettings(process.env);
     const requestHandler = new ProxyAwareHandler();
