@@ -1,3 +1,5 @@
+const { availableParallelism } = require("node:os");
+
 /** Unit tests need Node alone; end-to-end tests run real Terraform against local/ and take minutes. */
 const toCommonJs = (syntax) => [
   "@swc/jest",
@@ -14,8 +16,10 @@ const common = {
 };
 
 module.exports = {
-  // More than there are cores: some tests wait for processes of their own.
-  maxWorkers: "150%",
+  // More than there are cores: some tests wait for processes of their own. (Jest takes "150%" for 150.)
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  // Of what hangs; a machine that is busy with other things may be slow.
+  testTimeout: 30_000,
   projects: [
     {
       ...common,
