@@ -281,6 +281,12 @@ async function withoutEachGrant(name: (typeof PIPELINES)[number]): Promise<strin
         },
       );
       if (!PUBLISHED_WITHOUT.test(label)) {
+        // A refusal on the way to the build says nothing of a build that started all the same.
+        await until(
+          `no build runs without ${label}`,
+          async () => (await sender.builds()).every(({ buildComplete }) => buildComplete),
+          30_000,
+        );
         const published = await sender.tags();
         if (published.includes(image.gitHash)) throw new Error(`the image was published without ${label}`);
       }
