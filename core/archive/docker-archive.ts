@@ -26,6 +26,9 @@ const manifestSchema = z.array(
 type ManifestItem = z.infer<typeof manifestSchema>[number];
 
 const configSchema = z.object({
+  os: z.string().default("linux"),
+  architecture: z.string().default("amd64"),
+  variant: z.string().optional(),
   rootfs: z.object({ diff_ids: z.array(z.string().refine(isDigest, "not a sha256 digest")).nullable() }),
 });
 
@@ -53,12 +56,18 @@ async function openImage(tar: TarIndex, item: ManifestItem): Promise<Image> {
   if (named !== undefined && configDigest !== `sha256:${named}`) {
     throw new DigestMismatchError(what, configDigest, `sha256:${named} as its name says`);
   }
-  const diffIds = parse(configSchema, config, what).rootfs.diff_ids ?? [];
+  const { rootfs, os, architecture, variant } = parse(configSchema, config, what);
+  const diffIds = rootfs.diff_ids ?? [];
   const files = item.Layers ?? [];
   if (files.length !== diffIds.length) throw new LayerCountError(tar.source.name, files.length, diffIds.length);
-  const layers = diffIds.map((diffId, at): Layer => ({ diffId, content: tar.file(files[at] ?? "", MANIFEST) }));
+  const layers = diffIds.map((diffId, at): Layer => ({
+    diffId,
+    compression: "none",
+    content: tar.file(files[at] ?? "", MANIFEST),
+  }));
   for (const { content } of layers) await checkUncompressed(content);
-  return { config, configDigest, layers };
+  const platform = [os, architecture, variant].filter((part) => part !== undefined && part !== "").join("/");
+  return { kind: "image", config, configDigest, platform, layers };
 }
 
 async function checkUncompressed(layer: RandomAccess): Promise<void> {

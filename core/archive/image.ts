@@ -7,28 +7,65 @@ export interface ImageArchive {
   readonly images: readonly SavedImage[];
 }
 
-/** An image that an archive lists; nothing but the list has been read yet. */
+/** An image, or one for each of several platforms, that an archive lists; nothing but the list has been read yet. */
 export interface SavedImage {
-  /** Tells the images of one archive apart. */
+  /** Tells the images of one archive apart: the digest of its manifest or index, or the path of its configuration. */
   readonly id: string;
-  /** Names under which it was saved, as written: `host/path:tag`. None if it was saved by its id. */
+  /** Names under which it was saved, as written: `host/path:tag`, or a tag alone. None if it was saved by its id. */
   readonly references: readonly string[];
-  /** Reads and checks its configuration. */
-  open(): Promise<Image>;
+  /** Reads and checks manifests and configurations. */
+  open(): Promise<Image | ImageIndex>;
+}
+
+/** A manifest or an index, as it stands in the archive. */
+export interface SavedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
 }
 
 /** An image whose configuration is verified. Its layers are verified while they are read. */
 export interface Image {
+  readonly kind: "image";
   readonly config: Buffer;
   /** Digest of the configuration. It pins the whole image, since the configuration lists the layers' diffIDs. */
   readonly configDigest: Digest;
+  /** `os/architecture[/variant]` by the configuration. */
+  readonly platform: string;
   /** From the lowest to the uppermost. */
   readonly layers: readonly Layer[];
+  /** @default - the archive has none (a docker-archive) */
+  readonly manifest?: SavedManifest;
 }
 
-/** A layer as an uncompressed tar. */
+/** Images for several platforms, and what is attached to them. */
+export interface ImageIndex {
+  readonly kind: "index";
+  readonly manifest: SavedManifest;
+  /** In the order of the index, without those that the archive lacks. */
+  readonly entries: readonly IndexEntry[];
+  /** Platforms that the index names and the archive lacks. */
+  readonly missing: readonly string[];
+}
+
+export interface IndexEntry {
+  /** As the index has it: mediaType, digest, size, platform, annotations. */
+  readonly descriptor: Readonly<Record<string, unknown>>;
+  /** `os/architecture[/variant]` by the index, else by the image's configuration. */
+  readonly platform: string;
+  readonly image: Image;
+  /** Of an attestation: digest of the manifest that it is about. */
+  readonly attests?: Digest;
+}
+
+/** A layer as the archive has it. */
 export interface Layer {
   /** Digest of the uncompressed tar. */
   readonly diffId: Digest;
+  readonly compression: "none" | "gzip" | "zstd";
   readonly content: RandomAccess;
+  /** Digest of `content`, verified when it is read. @default - the archive does not name it */
+  readonly digest?: Digest;
+  /** As the archive's manifest has it. @default - the archive has no manifest */
+  readonly mediaType?: string;
 }

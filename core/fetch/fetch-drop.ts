@@ -46,7 +46,9 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
   listener({ type: "archive", images: archive.images.length, seconds: writing() });
 
   const { reference, gitHash, image: saved } = selectImage(archive, rule);
-  const { configDigest, layers } = await saved.open();
+  const image = await saved.open();
+  if (image.kind === "index") throw new Error("an index");
+  const { configDigest, layers } = image;
   listener({ type: "image", reference: reference.text, configDigest, layers: layers.length });
   const verifying = stopwatch();
   await verifyLayers(layers);

@@ -36,6 +36,7 @@ export async function publishDrop(options: PublishDropOptions): Promise<string> 
     listener({ type: "archive", images: archive.images.length, seconds: (performance.now() - started) / 1000 });
     const { reference, gitHash, image: saved } = selectImage(archive, rule);
     const image = await saved.open();
+    if (image.kind === "index") throw new Error("an index");
     listener({
       type: "image",
       reference: reference.text,
