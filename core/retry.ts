@@ -5,30 +5,44 @@ export interface RetryPolicy {
   readonly attempts: number;
   /** Milliseconds: the n-th wait is random between 0 and `baseDelay * 2^n`. */
   readonly baseDelay: number;
-  /** Milliseconds: the longest wait. */
+  /** Milliseconds: the longest wait, also where the server asks for a longer one. */
   readonly maxDelay: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseDelay: 250, maxDelay: 10_000 };
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseDelay: 250, maxDelay: 60_000 };
+
+export interface RetryOptions {
+  /**
+   * @returns false: give up; true: wait by the policy; a number: wait so many milliseconds more, as the server asked,
+   * within the policy's longest wait.
+   */
+  readonly judge: (error: unknown) => boolean | number;
+  /** @default DEFAULT_RETRY */
+  readonly policy?: RetryPolicy;
+  /** Ends a wait with its reason. @default - none */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Tries until it works, `judge` says that trying again is pointless, or the attempts are used up; then throws the last error.
- * @param judge false: give up; true: wait by the policy; a number: wait so many milliseconds more, as the server
- *   asked, within the policy's longest wait.
+ * @param action may call `progress`: what was reached by then counts, so the attempts start again with this one.
  */
-export async function retry<T>(
-  action: () => Promise<T>,
-  judge: (error: unknown) => boolean | number,
-  policy: RetryPolicy = DEFAULT_RETRY,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+export async function retry<T>(action: (progress: () => void) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { judge, policy = DEFAULT_RETRY, signal } = options;
+  let attempt = 1;
+  const progress = (): void => {
+    attempt = 1;
+  };
+  for (; ; attempt++) {
+    signal?.throwIfAborted();
     try {
-      return await action();
+      return await action(progress);
     } catch (error) {
       const verdict = judge(error);
       if (verdict === false || attempt >= policy.attempts) throw error;
       const asked = verdict === true ? 0 : verdict;
-      await sleep(Math.min(policy.maxDelay, asked + Math.random() * policy.baseDelay * 2 ** attempt));
+      const wait = Math.min(policy.maxDelay, asked + Math.random() * policy.baseDelay * 2 ** attempt);
+      await sleep(wait, undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
   }
 }

@@ -6,8 +6,19 @@ import { createEmbeddedStorage } from "../../local/registry/embedded";
 import { DistributionError } from "../../local/registry/errors";
 import { parseRoute } from "../../local/registry/routes";
 
-/** Answers in the registry's place, or not: then the registry does. */
-export type Intercept = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+/** The registry works, but not as it should. */
+export interface Interference {
+  /** What it gets in place of the request's body. @default - the body itself */
+  readonly body?: AsyncIterable<Buffer>;
+  /** Whether the connection breaks instead of its answer. @default false */
+  readonly losesAnswer?: boolean;
+}
+
+/** Answers in the registry's place (true), or not: then the registry does. */
+export type Intercept = (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => boolean | Interference | Promise<boolean | Interference>;
 
 export interface PlainRegistry {
   readonly url: URL;
@@ -26,12 +37,19 @@ export async function startPlainRegistry(directory: string): Promise<PlainRegist
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://registry");
     const method = request.method ?? "";
     requests.push(`${method} ${pathname.replace(/(?<=\/uploads\/).+$/, "ID")}`);
-    if (await registry.intercept(request, response)) return;
+    const interference = await registry.intercept(request, response);
+    if (interference === true) return;
+    const { body = request, losesAnswer = false } = interference === false ? {} : interference;
     const route = parseRoute(pathname);
     if (!route || route.kind === "base") throw new Error(`unexpected ${method} ${pathname}`);
     const answer = await storage
-      .serve({ method, route, query: searchParams, headers: request.headers, body: request })
+      // All that it does with a body is to iterate over it; a stream would read ahead.
+      .serve({ method, route, query: searchParams, headers: request.headers, body: body as Readable })
       .catch((error: unknown) => refusal(error));
+    if (losesAnswer) {
+      response.destroy();
+      return;
+    }
     response.writeHead(answer.status, answer.headers);
     await pipeline(Readable.from(method === "HEAD" ? [] : (answer.body ?? [])), response);
   };

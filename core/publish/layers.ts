@@ -77,8 +77,8 @@ async function sendLayer(options: SendLayerOptions): Promise<Descriptor> {
       done = () => read.size;
       return blob;
     });
-    const { digest, size, existed } = uploaded;
-    listener({ type: "layer", ...position, compressedSize: size, existed, seconds: seconds() });
+    const { digest, size, how } = uploaded;
+    listener({ type: "layer", ...position, compressedSize: size, existed: how === "existed", seconds: seconds() });
     return { mediaType: MEDIA_TYPES.dockerLayer, size, digest };
   } finally {
     clearInterval(report);

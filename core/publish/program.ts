@@ -1,7 +1,8 @@
 import { ECRClient } from "@aws-sdk/client-ecr";
 import { S3Client } from "@aws-sdk/client-s3";
 import { ProxyAwareHandler } from "../network";
-import { EcrCredentials, registryRegion } from "../registry/credentials";
+import { EcrCredentials } from "../registry/credentials";
+import { registryRegion } from "../registry/host";
 import { Repository } from "../registry/repository";
 import { awaitDrop } from "../upload";
 import { renderEvent } from "./progress";

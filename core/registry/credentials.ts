@@ -4,8 +4,25 @@ import { TokenUnavailableError } from "./errors";
 /** Gives the value of the `Authorization` header. */
 export interface Credentials {
   authorization(): Promise<string>;
-  /** Called when a registry did not accept `stale`: the next `authorization()` must be another. */
+  /** Called when a registry did not accept `stale`: the next `authorization()` should be another, if there can be one. */
   renew(stale: string): void;
+}
+
+/** A user and a password, which stay what they are: a registry that refuses them twice has refused them. */
+export class BasicCredentials implements Credentials {
+  readonly #authorization: string;
+
+  constructor(user: string, password: string) {
+    this.#authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  }
+
+  authorization(): Promise<string> {
+    return Promise.resolve(this.#authorization);
+  }
+
+  renew(): void {
+    return;
+  }
 }
 
 /**
@@ -44,12 +61,4 @@ export class EcrCredentials implements Credentials {
       throw new TokenUnavailableError(this.host, reason, { cause: error });
     }
   }
-}
-
-/** `ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX`, and `ACCOUNT.dkr-ecr.REGION.SUFFIX` for IPv6. */
-const ECR_HOST = /^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\./;
-
-/** The region of a registry's host; undefined if the host is not ECR's. */
-export function registryRegion(host: string): string | undefined {
-  return ECR_HOST.exec(host)?.[1];
 }

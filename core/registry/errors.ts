@@ -1,3 +1,4 @@
+import { registryRegion } from "./host";
 import { ProxyRefusedError } from "./http";
 
 /** The registry could not be reached or said no. The message quotes it and says what to do. */
@@ -44,7 +45,7 @@ function describe(error: Error): string {
   return error.message === "" ? codeOf(error) : error.message;
 }
 
-/** What a registry answers instead of success. */
+/** What a registry answers instead of success. Of a HEAD there is the status alone. */
 export interface Refusal {
   readonly host: string;
   readonly status: number;
@@ -66,10 +67,15 @@ export class RegistryRefusedError extends RegistryError {
   }
 
   override retryable(): boolean | number {
-    const { status, code, retryAfter } = this.refusal;
-    const isTransient =
-      status === 429 || status >= 500 || code === "BLOB_UPLOAD_UNKNOWN" || code === "BLOB_UPLOAD_INVALID";
+    const { code, retryAfter } = this.refusal;
+    const isTransient = this.isMomentary || code === "BLOB_UPLOAD_UNKNOWN" || code === "BLOB_UPLOAD_INVALID";
     return isTransient && (retryAfter ?? true);
+  }
+
+  /** The registry is busy or broken: nothing is said about the request itself. */
+  get isMomentary(): boolean {
+    const { status, code } = this.refusal;
+    return status === 408 || status === 429 || status >= 500 || code === "TOOMANYREQUESTS";
   }
 }
 
@@ -91,12 +97,15 @@ export class RepositoryMissingError extends RegistryRefusedError {
 
 export class RegistryDeniedError extends RegistryRefusedError {
   constructor(action: string, repository: string, refusal: Refusal) {
+    const isEcr = registryRegion(refusal.host) !== undefined;
     super(
       action,
       refusal,
-      `the build's role to be allowed to read and push ${repository}`,
-      "grant ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, " +
-        "ecr:InitiateLayerUpload, ecr:PutImage and ecr:UploadLayerPart on it",
+      `${isEcr ? "the build's role" : "the user"} to be allowed to read and push ${repository}`,
+      isEcr
+        ? "grant ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, " +
+            "ecr:InitiateLayerUpload, ecr:PutImage and ecr:UploadLayerPart on it"
+        : "check user and password, and what the registry lets that user do",
     );
   }
 }
@@ -112,13 +121,17 @@ export class TagImmutableError extends RegistryRefusedError {
   }
 }
 
-/** The token ran out in the middle of an upload that cannot be rewound; a new one is there. */
+/** The token ran out while a body was sent that cannot be rewound here; a new one is there. */
 export class TokenExpiredError extends RegistryRefusedError {
   constructor(action: string, refusal: Refusal) {
     super(action, refusal, "a token that is still valid", "start the build again");
   }
 
   override retryable(): boolean {
+    return true;
+  }
+
+  override get isMomentary(): boolean {
     return true;
   }
 }
@@ -137,5 +150,46 @@ export class TokenUnavailableError extends RegistryError {
 export class RegistryProtocolError extends RegistryError {
   constructor(action: string, found: string, expected: string) {
     super(`${action}: found ${found}, expected ${expected}; look at the registry, or at the proxy in front of it`);
+  }
+}
+
+/** Nothing was sent. */
+export class LayerTooLargeError extends RegistryError {
+  constructor(action: string, size: number, limit: number) {
+    super(
+      `${action}: found ${size} bytes, expected at most ${limit}, ECR's limit for a layer; ` +
+        "build the image so that its files are spread over more layers",
+    );
+  }
+}
+
+/** Nothing was sent. */
+export class ManifestTooLargeError extends RegistryError {
+  constructor(action: string, size: number, limit: number) {
+    super(
+      `${action}: found a manifest of ${size} bytes, expected at most ${limit}, ECR's limit; build the image with fewer layers and annotations`,
+    );
+  }
+}
+
+/** Nothing was sent. */
+export class TooManyLayersError extends RegistryError {
+  constructor(action: string, count: number, limit: number) {
+    super(
+      `${action}: found an image of ${count} layers, expected at most ${limit}, ECR's limit; ` +
+        "build the image with fewer layers, for example by a last stage that copies from the others",
+    );
+  }
+}
+
+/** What was to be sent is not what it was said to be. */
+export class BlobSizeError extends Error {
+  override readonly name = "BlobSizeError";
+
+  constructor(found: number, expected: number) {
+    super(
+      `cannot send a blob: found ${found > expected ? "more than that" : `${found} bytes`}, expected ${expected} bytes; ` +
+        "make the archive again",
+    );
   }
 }

@@ -1,14 +1,16 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { agentFor, CONNECT_TIMEOUT } from "../network";
 
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
   readonly url: URL;
   readonly headers?: OutgoingHttpHeaders;
-  /** A stream is sent in chunks, as its length is not known. */
-  readonly body?: Buffer | Readable;
+  /** What is iterated over is sent in chunks, unless the headers tell its length. */
+  readonly body?: Buffer | AsyncIterable<Buffer>;
+  /** Breaks the request off with its reason. @default - none */
+  readonly signal?: AbortSignal;
 }
 
 export interface HttpResponse {
@@ -27,7 +29,13 @@ export class ProxyRefusedError extends Error {
 /** Bytes of an answer: manifests and configurations. ECR's limit for a manifest is 4 MiB. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 
-interface Timeouts {
+export class AnswerTooLargeError extends Error {
+  constructor() {
+    super(`an answer of more than ${MAX_ANSWER} bytes`);
+  }
+}
+
+export interface Timeouts {
   /** Milliseconds until there is a connection, through the proxy if there is one. */
   readonly connect: number;
   /** Milliseconds in which the connection may carry nothing. */
@@ -35,18 +43,24 @@ interface Timeouts {
 }
 
 /** A registry says nothing while it puts a blob of gigabytes together, and one that is cut off there is sent again whole. */
-const TIMEOUTS: Timeouts = { connect: CONNECT_TIMEOUT, idle: 300_000 };
+export const DEFAULT_TIMEOUTS: Timeouts = { connect: CONNECT_TIMEOUT, idle: 300_000 };
 
 /** One request and its whole answer. Rejects if the answer does not come; any status is an answer. */
-export function exchange({ method, url, headers, body }: HttpRequest, timeouts = TIMEOUTS): Promise<HttpResponse> {
+export function exchange(
+  { method, url, headers, body, signal }: HttpRequest,
+  timeouts: Timeouts = DEFAULT_TIMEOUTS,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     const isStream = body !== undefined && !Buffer.isBuffer(body);
     const length = isStream ? {} : method === "GET" || method === "HEAD" ? {} : { "content-length": body?.length ?? 0 };
-    const request = send(url, { method, agent: agentFor(url), headers: { ...length, ...headers } });
+    const request = send(url, { method, agent: agentFor(url), headers: { ...length, ...headers }, signal });
+    // Node's own agents do this; a proxy's does not. A chunk that waits for the one before costs a round trip.
+    request.setNoDelay(true);
+    let answer: IncomingMessage | undefined;
     const giveUp = (message: string): void => {
       const error = Object.assign(new Error(message), { code: "ETIMEDOUT" });
-      request.destroy(error);
+      (answer ?? request).destroy(error);
       // A request without a connection reports nothing.
       fail(error);
     };
@@ -69,17 +83,18 @@ export function exchange({ method, url, headers, body }: HttpRequest, timeouts =
       if (statusCode !== 200) request.destroy(new ProxyRefusedError(statusCode));
     });
     // A registry may refuse while the body is still being sent: its answer is worth more than the broken pipe that follows.
-    let answer: Promise<HttpResponse> | undefined;
     const fail = (error: Error): void => {
       connected();
       if (answer === undefined) reject(error);
     };
     request.on("error", fail);
     request.on("response", (response) => {
-      answer = readAnswer(response).finally(() => {
-        if (isStream && !request.writableFinished) request.destroy();
-      });
-      answer.then(resolve, reject);
+      answer = response;
+      readAnswer(response)
+        .finally(() => {
+          if (isStream && !request.writableFinished) request.destroy();
+        })
+        .then(resolve, reject);
     });
     if (isStream) {
       pipeline(body, request, (error) => {
@@ -96,7 +111,7 @@ async function readAnswer(response: IncomingMessage): Promise<HttpResponse> {
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_ANSWER) throw new Error(`an answer of more than ${MAX_ANSWER} bytes`);
+    if (size > MAX_ANSWER) throw new AnswerTooLargeError();
     chunks.push(chunk);
   }
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
