@@ -21,15 +21,6 @@ export class ShortReadError extends ArchiveError {
   }
 }
 
-export class NotAZipError extends ArchiveError {
-  constructor(name: string, size: number, found: string, member: string) {
-    super(
-      `${name} is not a zip: found ${found} (${size} bytes), expected a zip that holds the image archive at ${member}; ` +
-        "zip the output of `docker save` under that path and upload it again",
-    );
-  }
-}
-
 export class TruncatedZipError extends ArchiveError {
   constructor(name: string, size: number) {
     super(
@@ -54,6 +45,18 @@ export class MemberMissingError extends ArchiveError {
     super(
       `${name} has no image archive at ${member}: found ${list(found, "no members", count)}, expected a member named exactly ${member}; ` +
         "zip the archive under that path, or set the service's archive path to where it is",
+    );
+  }
+}
+
+/** No archive path was set, and the zip's content does not say which member is meant. */
+export class UnclearMemberError extends ArchiveError {
+  /** @param found the first members, at least as many as a message lists, of `count` */
+  constructor(name: string, which: "no" | "several", found: readonly string[], count = found.length) {
+    super(
+      `${name} has ${which === "no" ? "no image archive" : "several image archives"}: found ${list(found, "no members", count)}, ` +
+        "expected one member that is a tar, or a tar compressed by gzip or zstd; " +
+        (which === "no" ? "zip the output of `docker save`" : "name the member that is meant by its path"),
     );
   }
 }
@@ -83,10 +86,77 @@ export class MemberTooLargeError extends ArchiveError {
   }
 }
 
+export class TooMuchJsonError extends ArchiveError {
+  constructor(name: string, limit: number) {
+    super(
+      `${name} has too many or too large manifests: found more than ${limit} bytes of them, expected at most ${limit}; ` +
+        "save fewer images in one archive",
+    );
+  }
+}
+
+export class TooManyImagesError extends ArchiveError {
+  constructor(name: string, limit: number) {
+    super(
+      `${name} has too many images: found more than ${limit}, expected at most ${limit}; save fewer images in one archive`,
+    );
+  }
+}
+
+/** Decompressed data has no end that one wants to see. */
+export class TooMuchDataError extends ArchiveError {
+  constructor(name: string, limit: number) {
+    super(
+      `${name} is too large: found more than ${limit} bytes when decompressing it, expected at most ${limit}; ` +
+        "look at what was saved, and raise the limit if all of it is meant",
+    );
+  }
+}
+
+/** Decompressed data is so much larger than its compressed form that it is a bomb rather than an image. */
+export class CompressionRatioError extends ArchiveError {
+  constructor(name: string, found: number, compressed: number, limit: number) {
+    super(
+      `${name} is suspiciously small: found ${found} bytes in ${compressed} compressed ones, expected at most ${limit} times as many; ` +
+        "look at what was saved, and upload it uncompressed if all of it is meant",
+    );
+  }
+}
+
+export class TruncatedCompressionError extends ArchiveError {
+  constructor(name: string, format: string, options?: ErrorOptions) {
+    super(
+      `${name} is truncated: found ${format}-compressed data without its end, expected all of it; ` +
+        "compare the size with the original, save the image again and upload it",
+      options,
+    );
+  }
+}
+
+export class BrokenCompressionError extends ArchiveError {
+  constructor(name: string, format: string, problem: string, options?: ErrorOptions) {
+    super(
+      `${name} is damaged: found ${format}-compressed data with ${problem}, expected data that \`${format} -t\` accepts; ` +
+        "save the image again and upload it",
+      options,
+    );
+  }
+}
+
+export class ZstdMissingError extends ArchiveError {
+  constructor(name: string, options?: ErrorOptions) {
+    super(
+      `${name} cannot be decompressed: found no zstd here, expected Node.js 22.15 or later, or the program zstd on the PATH; ` +
+        "take a newer Node.js or install zstd, or compress the image by gzip",
+      options,
+    );
+  }
+}
+
 export class SpoolFullError extends ArchiveError {
   constructor(
     directory: string,
-    needed: number,
+    needed: number | "more",
     free: number,
     remedy = "or store the archive in the zip without compression (`zip -0`), which needs no room",
   ) {
@@ -118,8 +188,8 @@ export class BrokenTarError extends ArchiveError {
 export class NotAnImageArchiveError extends ArchiveError {
   constructor(name: string, found: string) {
     super(
-      `${name} is not an image archive: found ${found}, expected the tar that \`docker save\` writes, with a manifest.json; ` +
-        "save the image with `docker save` and upload it again",
+      `${name} is not an image archive: found ${found}, expected the tar that \`docker save\` writes, or an OCI layout, plain or compressed by gzip or zstd, ` +
+        "by itself or in a zip; save the image with `docker save` and upload it again",
     );
   }
 }
@@ -151,6 +221,44 @@ export class UnsafeLinkError extends ArchiveError {
   }
 }
 
+export class UnsafeNameError extends ArchiveError {
+  constructor(archive: string, entry: string, wantedBy: string) {
+    super(
+      `${archive} has an unusable name: found ${list([entry], "")} in ${wantedBy}, expected the path of a file inside the archive; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
+/** Indexes that lead into each other, or too deep. */
+export class IndexDepthError extends ArchiveError {
+  constructor(index: string, problem: string) {
+    super(
+      `${index} cannot be followed: found ${problem}, expected an index of image manifests; save the image again with \`docker save\``,
+    );
+  }
+}
+
+/** An index whose images are all somewhere else. */
+export class EmptyIndexError extends ArchiveError {
+  constructor(index: string, missing: readonly string[]) {
+    super(
+      `${index} has none of its images: found an index for ${list(missing, "no platform")} but no image of it, expected at least one; ` +
+        "pull the image for the platform that is meant, and save it again",
+    );
+  }
+}
+
+/** A layer that the archive leaves to another server. */
+export class ForeignLayerError extends ArchiveError {
+  constructor(layer: string, urls: readonly string[]) {
+    super(
+      `${layer} is not in the archive: found a layer that lies at ${list(urls, "no address")}, expected all layers in the archive; ` +
+        "save the image by a tool that includes foreign layers, or build it on another base",
+    );
+  }
+}
+
 export class InvalidJsonError extends ArchiveError {
   constructor(entry: string, problem: string, options?: ErrorOptions) {
     super(
@@ -172,7 +280,7 @@ export class DigestMismatchError extends ArchiveError {
 export class LayerCountError extends ArchiveError {
   constructor(archive: string, layers: number, diffIds: number) {
     super(
-      `${archive} contradicts itself: found ${layers} layers in manifest.json, expected ${diffIds} as in the image's configuration; ` +
+      `${archive} contradicts itself: found ${layers} layers in its manifest, expected ${diffIds} as in the image's configuration; ` +
         "save the image again with `docker save` and upload it",
     );
   }
@@ -201,6 +309,24 @@ export class SeveralImagesError extends ArchiveError {
     super(
       `${archive} has several images for this service: found ${list(references, "no references")}, ` +
         `expected one image with one git hash under ${wanted}; save only that image with \`docker save NAME:TAG\``,
+    );
+  }
+}
+
+/** The image that was asked for by name or digest is not there. */
+export class ImageMissingError extends ArchiveError {
+  constructor(archive: string, images: readonly string[], wanted: string) {
+    super(
+      `${archive} has no image ${wanted}: found ${list(images, "no images")}, expected that name or digest among them; name one of them`,
+    );
+  }
+}
+
+/** What was asked for by name or digest is not one image. */
+export class SeveralNamedError extends ArchiveError {
+  constructor(archive: string, images: readonly string[], wanted: string) {
+    super(
+      `${archive} has several images ${wanted}: found ${list(images, "no images")}, expected one; name it by its digest`,
     );
   }
 }

@@ -6,6 +6,9 @@ const MAGIC: readonly (readonly [Format, readonly number[]])[] = [
   ["zip", [0x50, 0x4b, 0x05, 0x06]],
   ["gzip", [0x1f, 0x8b]],
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  // A skippable frame, as parallel writers begin with; the other fifteen of its kind are not seen
+  // (https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2).
+  ["zstd", [0x50, 0x2a, 0x4d, 0x18]],
   ["bzip2", [0x42, 0x5a, 0x68]],
   ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
 ];

@@ -7,12 +7,16 @@ export interface ImageArchive {
   readonly images: readonly SavedImage[];
 }
 
-/** An image, or one for each of several platforms, that an archive lists; nothing but the list has been read yet. */
+/** An image, or one for each of several platforms, that an archive lists; of it, nothing but lists and manifests has been read yet. */
 export interface SavedImage {
   /** Tells the images of one archive apart: the digest of its manifest or index, or the path of its configuration. */
   readonly id: string;
   /** Names under which it was saved, as written: `host/path:tag`, or a tag alone. None if it was saved by its id. */
   readonly references: readonly string[];
+  /** Of its manifest or index and of its configuration, as far as the archive's lists name them. */
+  readonly digests: readonly Digest[];
+  /** Of an index: the images that it leads to and the archive has, to be chosen by themselves; attestations are none. */
+  readonly parts?: readonly SavedImage[];
   /** Reads and checks manifests and configurations. */
   open(): Promise<Image | ImageIndex>;
 }

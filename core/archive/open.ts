@@ -1,70 +1,123 @@
-import { readDockerArchive } from "./docker-archive";
-import { NotAnImageArchiveError, NotAZipError, NotSupportedYetError } from "./errors";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { decompress } from "./decompress";
+import { NotAnImageArchiveError, NotSupportedYetError } from "./errors";
 import { describeFormat, detectFormat, FORMAT_BYTES } from "./format";
 import type { ImageArchive } from "./image";
-import type { RandomAccess } from "./source";
+import { readImages } from "./images";
+import { LIMITS, type ArchiveLimits } from "./limits";
+import { readAhead, type RandomAccess } from "./source";
+import { spoolTar, type SpoolOptions } from "./spool";
 import { TarIndex } from "./tar";
-import { findZipMember, openZipMember, writeZipMember, type WriteOptions, type ZipMember } from "./zip";
+import { findZipMember, readZipMember, readZipMemberHead, sliceZipMember } from "./zip";
 
-export interface OpenArchiveOptions {
-  /** Member of the zip that is the image archive. */
-  readonly archivePath: string;
+interface FindOptions {
+  /**
+   * Member of the zip that is the image archive. Without meaning for what is no zip.
+   * @default - the only member, else the only one that looks like an archive
+   */
+  readonly archivePath?: string;
+  /** @default LIMITS */
+  readonly limits?: Partial<ArchiveLimits>;
+}
+
+export interface OpenArchiveOptions extends FindOptions, Pick<SpoolOptions, "isKnown" | "onSecondPass" | "roomRemedy"> {
   /** Directory that takes the archive while it is read, if it cannot be read in place. */
   readonly spoolDirectory: string;
 }
 
-/** The images of the archive that a zip holds. Only directories and lists are read; layers are read when they are sent. */
+/**
+ * The images of an archive, whatever its form: a zip that holds it, or the archive itself; a tar, or one compressed by gzip or zstd.
+ * What is stored uncompressed is read in place: only directories and lists, and layers when they are sent. What is compressed is
+ * decompressed once into the spool directory, without the blobs that `isKnown`.
+ * @throws ArchiveError, of a class for each cause.
+ */
 export async function openArchive(object: RandomAccess, options: OpenArchiveOptions): Promise<ImageArchive> {
-  const member = await findArchive(object, options.archivePath);
-  return readImages(await openZipMember(object, member, options.spoolDirectory));
+  const limits = { ...LIMITS, ...options.limits };
+  const { name, inPlace, stream, size } = await findTar(object, options.archivePath, limits);
+  const { isKnown, onSecondPass, roomRemedy } = options;
+  const tar = inPlace
+    ? await TarIndex.read(readAhead(inPlace), limits)
+    : await spoolTar({
+        name,
+        stream,
+        size,
+        limits,
+        isKnown,
+        onSecondPass,
+        roomRemedy,
+        file: join(options.spoolDirectory, "archive"),
+      });
+  return readImages(tar);
 }
 
-export interface WriteArchiveOptions extends WriteOptions {
-  /** Member of the zip that is the image archive. */
-  readonly archivePath: string;
-  /** Takes the archive; what was there before is replaced. */
+export interface WriteArchiveOptions extends FindOptions, Pick<SpoolOptions, "onProgress" | "roomRemedy"> {
+  /** Takes the archive as a plain tar; what was there before is replaced. */
   readonly file: string;
 }
 
-/** The same images, and the whole archive in a file. */
+/** The same images, and the whole archive in a file, decompressed. */
 export async function writeArchive(object: RandomAccess, options: WriteArchiveOptions): Promise<ImageArchive> {
-  const member = await findArchive(object, options.archivePath);
-  return readImages(await writeZipMember(object, member, options.file, options));
+  const limits = { ...LIMITS, ...options.limits };
+  const { name, stream, size } = await findTar(object, options.archivePath, limits);
+  const { file, onProgress, roomRemedy } = options;
+  return readImages(await spoolTar({ name, stream, size, limits, file, onProgress, roomRemedy }));
 }
 
-async function findArchive(object: RandomAccess, archivePath: string): Promise<ZipMember> {
-  await checkZip(object, archivePath);
-  return findZipMember(object, archivePath);
+/** Where the tar's bytes are. */
+interface FoundTar {
+  readonly name: string;
+  /** @default - it is compressed */
+  readonly inPlace?: RandomAccess;
+  /** From its beginning, each time anew. */
+  readonly stream: () => Readable;
+  /** @default - only its end will tell */
+  readonly size?: number;
 }
 
-async function readImages(archive: RandomAccess): Promise<ImageArchive> {
-  await checkTar(archive);
-  return readDockerArchive(await TarIndex.read(archive));
-}
-
-async function checkZip(object: RandomAccess, archivePath: string): Promise<void> {
+async function findTar(
+  object: RandomAccess,
+  archivePath: string | undefined,
+  limits: ArchiveLimits,
+): Promise<FoundTar> {
   const head = await object.bytes(0, Math.min(object.size, FORMAT_BYTES));
-  const format = detectFormat(head);
-  if (format === "zip") return;
-  const found = describeFormat(format, head);
-  if (format === "empty" || format === "unknown") throw new NotAZipError(object.name, object.size, found, archivePath);
-  throw new NotSupportedYetError(
-    `${found} as the object itself (${object.name})`,
-    `a zip that holds the image archive at ${archivePath}`,
-    "put the output of `docker save` into a zip under that path",
+  if (detectFormat(head) !== "zip") {
+    const { name, size } = object;
+    return unwrap({ name, size, head, inPlace: object, stream: () => object.read(0, size) }, limits);
+  }
+  const member = await findZipMember(object, archivePath, limits);
+  const isStored = member.method === "stored";
+  return unwrap(
+    {
+      name: member.name,
+      size: member.size,
+      head: await readZipMemberHead(object, member),
+      ...(isStored && { inPlace: sliceZipMember(object, member) }),
+      stream: () => readZipMember(object, member),
+    },
+    limits,
   );
 }
 
-async function checkTar(archive: RandomAccess): Promise<void> {
-  const head = await archive.bytes(0, Math.min(archive.size, FORMAT_BYTES));
+function unwrap({ head, ...found }: FoundTar & { readonly head: Buffer }, limits: ArchiveLimits): FoundTar {
+  const { name, stream } = found;
   const format = detectFormat(head);
-  if (format === "tar") return;
-  const found = describeFormat(format, head);
-  if (format === "empty" || format === "unknown" || format === "zip")
-    throw new NotAnImageArchiveError(archive.name, found);
-  throw new NotSupportedYetError(
-    `${found} (${archive.name})`,
-    "the plain tar that `docker save` writes",
-    "decompress it before zipping it; the zip compresses it anyway",
-  );
+  switch (format) {
+    case "tar":
+      return found;
+    case "gzip":
+    case "zstd": {
+      const options = { name, maximum: limits.archive, ratio: limits.ratio };
+      return { name, stream: () => decompress(stream(), format, options) };
+    }
+    case "bzip2":
+    case "xz":
+      throw new NotSupportedYetError(
+        `${describeFormat(format, head)} (${name})`,
+        "a tar, or a tar compressed by gzip or zstd",
+        "decompress it, or compress it by gzip or zstd",
+      );
+    default:
+      throw new NotAnImageArchiveError(name, describeFormat(format, head));
+  }
 }

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   GetObjectCommand,
@@ -9,26 +9,40 @@ import {
 } from "@aws-sdk/client-s3";
 import { type Drop, parseDrop } from "../drop";
 import { ArchiveError, ObjectDeniedError, ObjectGoneError, ObjectUnreadableError, ShortReadError } from "./errors";
-import { collect, readAhead, type RandomAccess } from "./source";
+import { readInPieces, Slots } from "./pieces";
+import { collect, readAhead, streamOf, type RandomAccess } from "./source";
 
 /** What a zip's reader asks for first: the longest end of a zip, comment and zip64 locator included. */
 const TAIL = 22 + 20 + 0xffff;
 /** How often reading may break off without a single byte in between. */
 const ATTEMPTS = 4;
 
+export interface ReadOptions {
+  /** Bytes of one request, where more are read at once. @default 8 MiB */
+  readonly pieceSize?: number;
+  /** Requests ahead of the ones that are read from, by all readers of the object together. @default 3 */
+  readonly ahead?: number;
+}
+
 /**
  * The bytes of exactly the object version that was dropped: pinned by its version id, by its etag, or by both where both
  * are known, so that what is written to the key later is never read.
- * Costs one request, which brings the end of the object along.
+ * Costs one request, which brings the end of the object along. Large ranges are read by several requests at once.
  */
-export async function openDrop(client: S3Client, drop: Drop): Promise<RandomAccess> {
+export async function openDrop(client: S3Client, drop: Drop, options: ReadOptions = {}): Promise<RandomAccess> {
   const object = new S3Object(client, drop);
   const tail = await object.tail();
+  const pieceSize = options.pieceSize ?? 8 << 20;
+  const slots = new Slots(options.ahead ?? 3);
+  const piece = (start: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> =>
+    object.chunks(start, end, signal);
+  const read = (start: number, end: number): Readable =>
+    streamOf((signal) => readInPieces({ start, end, pieceSize, slots, piece, signal }));
   const source: RandomAccess = {
     name: object.name,
     size: tail.size,
-    read: (start, end) => Readable.from(object.chunks(start, end), { objectMode: false, highWaterMark: 1 << 20 }),
-    bytes: (start, end) => collect(Readable.from(object.chunks(start, end)), end - start, object.name),
+    read,
+    bytes: (start, end) => collect(read(start, end), end - start, object.name),
   };
   return readAhead(source, { start: tail.size - tail.data.length, data: tail.data });
 }
@@ -43,8 +57,8 @@ export async function pinDrop(client: S3Client, drop: Drop): Promise<Drop> {
   }
 }
 
-function pause(failures: number): Promise<void> {
-  return sleep(Math.random() * 250 * 2 ** failures);
+function pause(failures: number, signal?: AbortSignal): Promise<void> {
+  return sleep(Math.random() * 250 * 2 ** failures, undefined, { signal });
 }
 
 class S3Object {
@@ -78,37 +92,38 @@ class S3Object {
   }
 
   /** A connection that breaks off is taken up again at the byte where it broke. */
-  async *chunks(start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+  async *chunks(start: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
     let position = start;
     let failures = 0;
     while (position < end) {
       try {
-        const { Body } = await this.#get(`bytes=${position}-${end - 1}`);
-        for await (const chunk of Body as AsyncIterable<Buffer>) {
+        const { Body } = await this.#get(`bytes=${position}-${end - 1}`, signal);
+        for await (const chunk of addAbortSignal(signal, Body as Readable) as AsyncIterable<Buffer>) {
           position += chunk.length;
           failures = 0;
           yield chunk;
         }
         if (position < end) throw new ShortReadError(this.name, position, end);
       } catch (error) {
+        signal.throwIfAborted();
         const isFinal = error instanceof S3ServiceException || ++failures === ATTEMPTS;
         if (isFinal) throw explain(this.name, error);
-        await pause(failures);
+        await pause(failures, signal);
       }
     }
   }
 
-  async #get(range: string): Promise<GetObjectCommandOutput> {
+  async #get(range: string, abortSignal?: AbortSignal): Promise<GetObjectCommandOutput> {
     const { bucket, key, versionId, etag } = this.drop;
-    return this.client.send(
-      new GetObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        VersionId: versionId,
-        IfMatch: etag === undefined ? undefined : `"${etag}"`,
-        Range: range,
-      }),
-    );
+    const command = new GetObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      VersionId: versionId,
+      IfMatch: etag === undefined ? undefined : `"${etag}"`,
+      Range: range,
+    });
+    // A signal of its own: the client leaves its listener behind.
+    return this.client.send(command, { abortSignal: abortSignal && AbortSignal.any([abortSignal]) });
   }
 }
 

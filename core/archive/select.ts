@@ -1,4 +1,4 @@
-import { NoGitHashError, NoImageError, SeveralImagesError } from "./errors";
+import { ImageMissingError, NoGitHashError, NoImageError, SeveralImagesError, SeveralNamedError } from "./errors";
 import type { ImageArchive, SavedImage } from "./image";
 import { parseReference, type Reference } from "./reference";
 
@@ -14,13 +14,23 @@ export interface ImageRule {
   readonly repository: string;
   /** What its tag matches. */
   readonly tagPattern: RegExp;
+  /**
+   * The image itself: the digest of its manifest, index or configuration, its id, or a name under which it was saved. Account and
+   * repository do not count then.
+   * @default - the one that account, repository and tag pattern leave
+   */
+  readonly image?: string;
 }
 
 export interface SelectedImage {
-  readonly reference: Reference;
-  readonly gitHash: string;
+  /** @default - the image was chosen by digest, and has no name, or several of equal worth */
+  readonly reference?: Reference;
+  /** @default - the image was chosen by digest or name, and none or several of its tags match the tag pattern */
+  readonly gitHash?: string;
   readonly image: SavedImage;
 }
+
+export type TaggedImage = Required<SelectedImage>;
 
 interface Candidate {
   readonly reference: Reference;
@@ -28,16 +38,28 @@ interface Candidate {
 }
 
 /**
- * The one image that the rule leaves, with its git hash. Several names of one image with one hash are one.
- * @throws NoImageError, NoGitHashError or SeveralImagesError, listing what was found.
+ * The one image that the rule names or leaves. Several names of one image with one hash are one.
+ * @throws ImageMissingError or SeveralNamedError for one that is named; else NoImageError, NoGitHashError or SeveralImagesError.
+ * All list what was found.
  */
 export function selectImage(archive: ImageArchive, rule: ImageRule): SelectedImage {
-  const candidates = archive.images.flatMap((image): Candidate[] =>
-    image.references.flatMap((text) => {
-      const reference = parseReference(text);
-      return reference ? [{ reference, image }] : [];
-    }),
-  );
+  return rule.image === undefined ? selectByRule(archive, rule) : selectNamed(archive, rule, rule.image);
+}
+
+/**
+ * The same, of an image that is to be published under its git hash.
+ * @throws NoGitHashError also for an image that is named but has no such tag.
+ */
+export function selectTaggedImage(archive: ImageArchive, rule: ImageRule): TaggedImage {
+  const { reference, gitHash, image } = selectImage(archive, rule);
+  if (reference === undefined || gitHash === undefined) {
+    throw new NoGitHashError(archive.name, image.references, rule.tagPattern);
+  }
+  return { reference, gitHash, image };
+}
+
+function selectByRule(archive: ImageArchive, rule: ImageRule): TaggedImage {
+  const candidates = archive.images.flatMap((image) => candidatesOf(image));
   const owned = candidates.filter(({ reference }) => isOwned(reference, rule));
   if (owned.length === 0) {
     const found = archive.images.flatMap(({ references }) => references);
@@ -48,11 +70,51 @@ export function selectImage(archive: ImageArchive, rule: ImageRule): SelectedIma
   if (!first) throw new NoGitHashError(archive.name, texts(owned), rule.tagPattern);
   const isSame = ({ reference, image }: Candidate): boolean =>
     image.id === first.image.id && reference.tag === first.reference.tag;
-  if (!hashed.every(isSame)) throw new SeveralImagesError(archive.name, texts(hashed), wanted(rule));
+  if (!hashed.every(isSame)) {
+    const found = hashed.map(({ reference, image }) => `${reference.text} (${image.id})`);
+    throw new SeveralImagesError(archive.name, found, wanted(rule));
+  }
   return { ...first, gitHash: first.reference.tag };
 }
 
+function selectNamed(archive: ImageArchive, { tagPattern }: ImageRule, name: string): SelectedImage {
+  const parts = archive.images.flatMap((image) => image.parts ?? []);
+  const found =
+    [
+      archive.images.filter(({ id }) => id === name),
+      archive.images.filter(({ digests }) => digests.some((digest) => digest === name)),
+      parts.filter(({ digests }) => digests.some((digest) => digest === name)),
+      archive.images.filter(({ references }) => references.includes(name)),
+      archive.images.filter(({ references }) => references.some((text) => fullName(text) === fullName(name))),
+    ].find((images) => images.length > 0) ?? [];
+  const [image] = found;
+  if (!image) throw new ImageMissingError(archive.name, archive.images.map(describe), name);
+  // The same platform may be in several indexes.
+  if (found.some(({ id }) => id !== image.id)) throw new SeveralNamedError(archive.name, found.map(describe), name);
+  const candidates = candidatesOf(image);
+  const chosen = candidates.find(({ reference }) => fullName(reference.text) === fullName(name))?.reference;
+  const hashed = candidates.map(({ reference }) => reference).filter(({ tag }) => tagPattern.test(tag));
+  const [only] = hashed;
+  const isOne = hashed.every(({ tag }) => tag === only?.tag);
+  const reference = chosen ?? (isOne && only ? only : candidates.length === 1 ? candidates[0]?.reference : undefined);
+  const gitHash = chosen && tagPattern.test(chosen.tag) ? chosen.tag : isOne ? only?.tag : undefined;
+  return { image, ...(reference && { reference }), ...(gitHash !== undefined && { gitHash }) };
+}
+
+function candidatesOf(image: SavedImage): Candidate[] {
+  return image.references.flatMap((text) => {
+    const reference = parseReference(text) ?? parseTag(text);
+    return reference ? [{ reference, image }] : [];
+  });
+}
+
+/** A tag without a name, as OCI layouts may have it. */
+function parseTag(text: string): Reference | undefined {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(text) ? { text, path: [], tag: text } : undefined;
+}
+
 function isOwned(reference: Reference, { account, repository }: ImageRule): boolean {
+  if (reference.path.length === 0) return account === undefined;
   return (account === undefined || startsWithPart(reference.text, account)) && containsPath(reference.path, repository);
 }
 
@@ -63,6 +125,19 @@ function startsWithPart(text: string, prefix: string): boolean {
 
 function containsPath(path: readonly string[], repository: string): boolean {
   return `/${path.join("/")}/`.includes(`/${repository}/`);
+}
+
+/** Docker leaves out what containerd writes in full (https://github.com/distribution/reference/blob/v0.6.0/normalize.go). */
+function fullName(name: string): string {
+  const tagged = /:[^/]*$/.test(name) ? name : `${name}:latest`;
+  const [first = "", ...rest] = tagged.split("/");
+  if (rest.length === 0) return `docker.io/library/${tagged}`;
+  return /[.:]/.test(first) || first === "localhost" ? tagged : `docker.io/${tagged}`;
+}
+
+function describe({ id, references, digests }: SavedImage): string {
+  const names = references.length === 0 ? "no name" : references.join(", ");
+  return `${names} (${[...new Set([id, ...digests])].join(", ")})`;
 }
 
 function texts(candidates: readonly Candidate[]): string[] {

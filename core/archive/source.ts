@@ -25,6 +25,29 @@ export function slice(source: RandomAccess, start: number, size: number, name: s
   };
 }
 
+/**
+ * A stream of what a generator yields. Destroying it stops the generator at once, whatever it waits for, by the signal.
+ */
+export function streamOf(make: (signal: AbortSignal) => AsyncGenerator<Buffer, void, undefined>): Readable {
+  const stop = new AbortController();
+  const chunks = make(stop.signal);
+  const stream = new Readable({
+    highWaterMark: 1 << 20,
+    read: () => {
+      chunks.next().then(
+        ({ done, value }) => stream.push(done ? null : value),
+        (error: unknown) => stream.destroy(error as Error),
+      );
+    },
+    destroy: (error, done) => {
+      stop.abort();
+      chunks.return().catch(() => undefined);
+      done(error);
+    },
+  });
+  return stream;
+}
+
 /** What `bytes` needs of a stream: all of it, and not one byte more or less. */
 export async function collect(stream: Readable, size: number, name: string): Promise<Buffer> {
   const chunks: Buffer[] = [];

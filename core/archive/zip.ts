@@ -1,23 +1,23 @@
-import { createWriteStream } from "node:fs";
-import { statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { PassThrough, Transform, type Readable, type TransformCallback } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { crc32, createInflateRaw } from "node:zlib";
+import { pipeline, Transform, type Readable, type TransformCallback } from "node:stream";
+import { constants, crc32, inflateRawSync } from "node:zlib";
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
 import {
   AmbiguousEntryError,
   ArchiveError,
   BrokenZipError,
+  CompressionRatioError,
   LISTED,
   MemberMissingError,
   NotSupportedYetError,
-  SpoolFullError,
   TooManyEntriesError,
+  TooMuchDataError,
   TruncatedZipError,
+  UnclearMemberError,
 } from "./errors";
-import { LIMITS } from "./limits";
-import { openFile, readAhead, slice, type RandomAccess } from "./source";
+import { detectFormat, FORMAT_BYTES, type Format } from "./format";
+import { Inflate } from "./inflate";
+import { LIMITS, RATIO_FLOOR, type ArchiveLimits } from "./limits";
+import { slice, type RandomAccess } from "./source";
 
 /** A file in a zip. */
 export interface ZipMember {
@@ -42,67 +42,87 @@ const METHODS = new Map([
   [95, "xz"],
 ]);
 
+/** Members whose content is looked at to find the image archive: each costs a request. */
+const LOOKED_AT = 100;
+const ARCHIVES: ReadonlySet<Format> = new Set(["tar", "gzip", "zstd"]);
+
 /**
  * Finds the one member of that name by the zip's central directory, and checks that its local header says the same.
+ * @param name @default - the only member that is no directory, else the only one that is a tar, gzip or zstd by its content
  * @throws ArchiveError for anything that a reader of the local headers would see differently, or that is not supported.
  */
-export async function findZipMember(zip: RandomAccess, name: string): Promise<ZipMember> {
+export async function findZipMember(
+  zip: RandomAccess,
+  name?: string,
+  limits: ArchiveLimits = LIMITS,
+): Promise<ZipMember> {
   return naming(zip, async () => {
     const file = await fromRandomAccessReaderPromise(new SourceReader(zip), zip.size, { autoClose: false });
     try {
-      const entry = await findEntry(file, zip, name);
-      if (entry.isEncrypted()) throw encrypted(`${name} in ${zip.name}`);
-      return await checkLocalHeader(file, zip, entry);
+      const member =
+        name === undefined
+          ? await findOnly(file, zip, limits)
+          : await openEntry(file, zip, await findEntry(file, zip, name, limits));
+      checkGrowth(member, limits);
+      return member;
     } finally {
       file.close();
     }
   });
 }
 
-/** Stored members are read where they are; a deflated one is inflated into the directory first. */
-export async function openZipMember(zip: RandomAccess, member: ZipMember, directory: string): Promise<RandomAccess> {
-  if (member.method === "stored") return slice(zip, member.start, member.size, member.name);
-  return writeZipMember(zip, member, join(directory, "archive"));
-}
-
-export interface WriteOptions {
-  /** Hears how many bytes have been written so far, for each piece. @default - nobody */
-  readonly onProgress?: (bytes: number) => void;
-  /** What to do if there is no room. @default - what a publisher that can read stored members in place needs to know */
-  readonly roomRemedy?: string;
-}
-
-/** Writes a member into a file, from end to end, and checks what is written by the zip's size and checksum. */
-export async function writeZipMember(
-  zip: RandomAccess,
-  member: ZipMember,
-  path: string,
-  { onProgress, roomRemedy }: WriteOptions = {},
-): Promise<RandomAccess> {
-  const directory = dirname(path);
-  const { bavail, bsize } = await statfs(directory);
-  const full = new SpoolFullError(directory, member.size, bavail * bsize, roomRemedy);
-  if (bavail * bsize < member.size) throw full;
-  await naming(zip, () =>
-    pipeline(
-      zip.read(member.start, member.start + member.compressedSize),
-      member.method === "stored" ? new PassThrough() : createInflateRaw({ chunkSize: 1 << 18 }),
-      new MemberCheck(zip.name, member, onProgress),
-      createWriteStream(path, { mode: 0o600 }),
-    ),
-  ).catch((error: unknown) => {
-    // Something else took the room meanwhile.
-    throw (error as NodeJS.ErrnoException).code === "ENOSPC" ? full : error;
+/** The first bytes of a member, enough to tell its format. */
+export async function readZipMemberHead(zip: RandomAccess, member: ZipMember): Promise<Buffer> {
+  return naming(zip, async () => {
+    const stored = await zip.bytes(member.start, member.start + Math.min(member.compressedSize, 8 * FORMAT_BYTES));
+    const head = member.method === "stored" ? stored : inflateHead(stored);
+    return head.subarray(0, FORMAT_BYTES);
   });
-  return readAhead(await openFile(path, member.name));
 }
 
-async function findEntry(file: ZipFile, zip: RandomAccess, name: string): Promise<Entry> {
+function inflateHead(compressed: Buffer): Buffer {
+  // Not its end, which lies elsewhere.
+  return inflateRawSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH });
+}
+
+/** A member that can be read where it is. */
+export function sliceZipMember(zip: RandomAccess, member: ZipMember): RandomAccess {
+  return slice(zip, member.start, member.size, member.name);
+}
+
+/**
+ * Streams a member from end to end, and checks it by the zip's size and checksum on the way.
+ * Whoever reads the result learns of every failure by it.
+ */
+export function readZipMember(zip: RandomAccess, member: ZipMember): Readable {
+  const check = new MemberCheck(zip.name, member);
+  const stored = zip.read(member.start, member.start + member.compressedSize);
+  if (member.method === "stored") {
+    pipeline(stored, check, () => undefined);
+  } else {
+    const inflate = new Inflate("deflate", (damage, cause) =>
+      damage === "followed by something else"
+        ? check.mismatch("something behind the end")
+        : new BrokenZipError(zip.name, cause.message, { cause }),
+    );
+    pipeline(stored, inflate, check, () => undefined);
+  }
+  return check;
+}
+
+function checkGrowth({ name, size, compressedSize }: ZipMember, limits: ArchiveLimits): void {
+  if (size > limits.archive) throw new TooMuchDataError(name, limits.archive);
+  if (size > RATIO_FLOOR && size > limits.ratio * compressedSize) {
+    throw new CompressionRatioError(name, size, compressedSize, limits.ratio);
+  }
+}
+
+async function findEntry(file: ZipFile, zip: RandomAccess, name: string, limits: ArchiveLimits): Promise<Entry> {
   const others: string[] = [];
   let found: Entry | undefined;
   let count = 0;
   for await (const entry of file.eachEntry()) {
-    if (++count > LIMITS.entries) throw new TooManyEntriesError(zip.name, LIMITS.entries);
+    if (++count > limits.entries) throw new TooManyEntriesError(zip.name, limits.entries);
     if (entry.fileName !== name) {
       // No more than the message lists: each may have 64 KiB.
       if (others.length < LISTED) others.push(entry.fileName);
@@ -114,6 +134,52 @@ async function findEntry(file: ZipFile, zip: RandomAccess, name: string): Promis
   }
   if (!found) throw new MemberMissingError(zip.name, name, others, count);
   return found;
+}
+
+async function findOnly(file: ZipFile, zip: RandomAccess, limits: ArchiveLimits): Promise<ZipMember> {
+  const files: Entry[] = [];
+  let count = 0;
+  let entries = 0;
+  for await (const entry of file.eachEntry()) {
+    if (++entries > limits.entries) throw new TooManyEntriesError(zip.name, limits.entries);
+    if (entry.fileName.endsWith("/")) continue;
+    count++;
+    if (files.length < LOOKED_AT) files.push(entry);
+  }
+  const names = files.map(({ fileName }) => fileName);
+  const [only] = files;
+  if (only && count === 1) return openEntry(file, zip, only);
+  if (count > LOOKED_AT) throw new UnclearMemberError(zip.name, "several", names, count);
+  const found: ZipMember[] = [];
+  for (const entry of files) {
+    const member = entry.isEncrypted() || !isReadable(entry) ? undefined : await openEntry(file, zip, entry);
+    if (member && ARCHIVES.has(detectFormat(await readZipMemberHead(zip, member)))) found.push(member);
+  }
+  const [archive] = found;
+  if (archive && found.length === 1) return archive;
+  if (!archive) throw new UnclearMemberError(zip.name, "no", names);
+  throw new UnclearMemberError(
+    zip.name,
+    "several",
+    found.map(({ name }) => memberOf(zip.name, name)),
+  );
+}
+
+function isReadable({ compressionMethod }: Entry): boolean {
+  return compressionMethod === 0 || compressionMethod === 8;
+}
+
+async function openEntry(file: ZipFile, zip: RandomAccess, entry: Entry): Promise<ZipMember> {
+  if (entry.isEncrypted()) throw encrypted(`${entry.fileName} in ${zip.name}`);
+  const member = await checkLocalHeader(file, zip, entry);
+  if (member.start + member.compressedSize > zip.size) {
+    throw new BrokenZipError(zip.name, `${entry.fileName} ending behind its last byte`);
+  }
+  return member;
+}
+
+function memberOf(zipName: string, name: string): string {
+  return name.slice(0, -` in ${zipName}`.length);
 }
 
 /** Sizes and checksum stand behind the data instead of in the local header. */
@@ -167,29 +233,25 @@ class MemberCheck extends Transform {
   constructor(
     readonly zipName: string,
     readonly member: ZipMember,
-    readonly onProgress?: (bytes: number) => void,
   ) {
-    super();
+    super({ readableHighWaterMark: 1 << 20, writableHighWaterMark: 1 << 18 });
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#size += chunk.length;
     this.#crc = crc32(chunk, this.#crc);
-    if (this.#size > this.member.size) done(this.#mismatch(`more than ${this.member.size} bytes`));
-    else {
-      this.onProgress?.(this.#size);
-      done(null, chunk);
-    }
+    if (this.#size > this.member.size) done(this.mismatch(`more than ${this.member.size} bytes`));
+    else done(null, chunk);
   }
 
   override _flush(done: TransformCallback): void {
-    if (this.#size !== this.member.size) done(this.#mismatch(`${this.#size} of ${this.member.size} bytes`));
-    else if (this.#crc !== this.member.crc32) done(this.#mismatch("a wrong checksum"));
+    if (this.#size !== this.member.size) done(this.mismatch(`${this.#size} of ${this.member.size} bytes`));
+    else if (this.#crc !== this.member.crc32) done(this.mismatch("a wrong checksum"));
     else done();
   }
 
-  #mismatch(found: string): BrokenZipError {
-    return new BrokenZipError(this.zipName, `${found} when unpacking ${this.member.name.split(" in ")[0] ?? ""}`);
+  mismatch(found: string): BrokenZipError {
+    return new BrokenZipError(this.zipName, `${found} when unpacking ${memberOf(this.zipName, this.member.name)}`);
   }
 }
 
@@ -225,18 +287,22 @@ class SourceReader extends RandomAccessReader {
   }
 }
 
-/** Gives what yauzl and zlib throw a name and says of which zip; what has a name already passes. */
 async function naming<T>(zip: RandomAccess, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    if (error instanceof ArchiveError || !(error instanceof Error)) throw error;
-    if (error.message.startsWith("End of central directory record signature not found")) {
-      throw new TruncatedZipError(zip.name, zip.size);
-    }
-    if (error.message === "strong encryption is not supported") throw encrypted(zip.name);
-    // This machine's file system, not the zip.
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw new BrokenZipError(zip.name, error.message, { cause: error });
+    throw named(zip, error);
   }
+}
+
+/** Gives what yauzl and zlib throw a name and says of which zip; what has a name already passes. */
+function named(zip: RandomAccess, error: unknown): unknown {
+  if (error instanceof ArchiveError || !(error instanceof Error)) return error;
+  if (error.message.startsWith("End of central directory record signature not found")) {
+    return new TruncatedZipError(zip.name, zip.size);
+  }
+  if (error.message === "strong encryption is not supported") return encrypted(zip.name);
+  // This machine's file system, not the zip.
+  if ((error as NodeJS.ErrnoException).syscall !== undefined) return error;
+  return new BrokenZipError(zip.name, error.message, { cause: error });
 }

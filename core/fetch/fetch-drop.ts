@@ -1,6 +1,7 @@
+import { NotSupportedYetError } from "../archive/errors";
 import { writeArchive } from "../archive/open";
 import { openDrop } from "../archive/s3-object";
-import { selectImage } from "../archive/select";
+import { selectTaggedImage } from "../archive/select";
 import { verifyLayers } from "../archive/verify";
 import type { Digest } from "../digest";
 import type { PublishDropOptions } from "../publish/publish-drop";
@@ -45,9 +46,16 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
   });
   listener({ type: "archive", images: archive.images.length, seconds: writing() });
 
-  const { reference, gitHash, image: saved } = selectImage(archive, rule);
+  const { reference, gitHash, image: saved } = selectTaggedImage(archive, rule);
   const image = await saved.open();
-  if (image.kind === "index") throw new Error("an index");
+  if (image.kind === "index") {
+    const platforms = image.entries.filter(({ attests }) => attests === undefined).map(({ platform }) => platform);
+    throw new NotSupportedYetError(
+      `an image for several platforms (${platforms.join(", ")} in ${archive.name})`,
+      "an image for one platform",
+      "save it for one (`docker save --platform`), or take the stream publisher",
+    );
+  }
   const { configDigest, layers } = image;
   listener({ type: "image", reference: reference.text, configDigest, layers: layers.length });
   const verifying = stopwatch();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { openArchive } from "../archive/open";
 import { openDrop } from "../archive/s3-object";
-import { selectImage, type ImageRule } from "../archive/select";
+import { selectTaggedImage, type ImageRule } from "../archive/select";
 import type { Drop } from "../drop";
 import type { Repository } from "../registry/repository";
 import type { PublishListener } from "./events";
@@ -34,9 +34,9 @@ export async function publishDrop(options: PublishDropOptions): Promise<string> 
     const started = performance.now();
     const archive = await openArchive(object, { archivePath, spoolDirectory });
     listener({ type: "archive", images: archive.images.length, seconds: (performance.now() - started) / 1000 });
-    const { reference, gitHash, image: saved } = selectImage(archive, rule);
+    const { reference, gitHash, image: saved } = selectTaggedImage(archive, rule);
     const image = await saved.open();
-    if (image.kind === "index") throw new Error("an index");
+    if (image.kind === "index") throw new Error(`${archive.name} holds an image for several platforms`);
     listener({
       type: "image",
       reference: reference.text,

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { InvalidJsonError } from "./errors";
+
+/**
+ * A JSON document of an archive.
+ * @param what names it in messages.
+ * @throws InvalidJsonError for what is no JSON, is nested deeper than `depth`, or does not fit the schema.
+ */
+export function parseJson<T>(schema: z.ZodType<T>, bytes: Buffer, what: string, depth: number): T {
+  // Before it is parsed: each level costs many times its two bytes.
+  if (!isShallow(bytes, depth)) throw new InvalidJsonError(what, `JSON that is more than ${depth} levels deep`);
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw new InvalidJsonError(what, `no JSON (${(error as Error).message})`, { cause: error });
+  }
+  return checkJson(schema, value, what);
+}
+
+/** A value of a document that has been parsed already. */
+export function checkJson<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join(".") ?? "";
+  throw new InvalidJsonError(what, `${issue?.message ?? "a wrong value"} at ${where === "" ? "its root" : where}`);
+}
+
+/** A list whose items are looked at only if there are not too many: each wrong one would cost an issue. */
+export function boundedArray<T>(item: z.ZodType<T>, maximum: number): z.ZodType<T[]> {
+  return z.array(z.unknown()).max(maximum).pipe(z.array(item));
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+
+function isShallow(bytes: Buffer, limit: number): boolean {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (isText) {
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) isText = false;
+    } else if (byte === QUOTE) isText = true;
+    else if (OPENING.has(byte) && ++depth > limit) return false;
+    else if (CLOSING.has(byte)) depth--;
+  }
+  return true;
+}
