@@ -1,3 +1,4 @@
+import { isLambdaCompute } from "./compute";
 import type { Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
@@ -21,8 +22,11 @@ function checkWait({ maxWait, checkInterval }: CloudTrailConfig, services: reado
   const found: Finding[] = [];
   const [tightest] = services.toSorted((a, b) => a.buildTimeout - b.buildTimeout);
   if (tightest && tightest.buildTimeout - maxWait < limits.BUILD_AFTER_WAIT_MINUTES) {
-    const { name, buildTimeout } = tightest;
-    const rule = `must be at least ${limits.BUILD_AFTER_WAIT_MINUTES} minutes below every buildTimeout, that of ${name} is ${buildTimeout}: lower maxWait or raise buildTimeout`;
+    const { name, buildTimeout, compute } = tightest;
+    const [longest, remedy] = isLambdaCompute(compute)
+      ? [`${buildTimeout} on Lambda compute`, "take a BUILD_GENERAL1 type for it"]
+      : [String(buildTimeout), "raise buildTimeout"];
+    const rule = `must be at least ${limits.BUILD_AFTER_WAIT_MINUTES} minutes below every buildTimeout, that of ${name} is ${longest}: lower maxWait or ${remedy}`;
     found.push({ path: ["trigger", "cloudtrail", "maxWait"], rule, value: maxWait });
   }
   if (checkInterval > maxWait * SECONDS_PER_MINUTE) {

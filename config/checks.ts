@@ -1,9 +1,12 @@
+import { checkCompute, warnCompute } from "./check-compute";
 import { checkKeys } from "./check-keys";
+import { checkStream } from "./check-stream";
 import { checkTrigger, countRules, makesTrail, warnTrigger } from "./check-trigger";
 import { bucketName, repositoryName } from "./fields";
 import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
+import { partition } from "./partition";
 import type { Draft } from "./resolve";
 import type { BackendConfig, PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";
@@ -16,7 +19,13 @@ export function checkPipeline(draft: Draft): Finding[] {
     key: new Map<string, string>(),
     repository: new Map<string, string>(),
   };
-  const found = [...checkNames(config), ...checkTrigger(config), ...checkKeys(draft)];
+  const found = [
+    ...checkNames(config),
+    ...checkTrigger(config),
+    ...checkKeys(draft),
+    ...checkCompute(draft),
+    ...checkStream(draft),
+  ];
   if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
     found.push({
       path: ["backend", "s3", "bucket"],
@@ -60,6 +69,7 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       };
       // The name is the stack's in cdktf.out, and that of roles, which all regions of an account share.
       claim("name", "", name, ["name"]);
+      // Bucket names are global within a partition.
       claim("bucket", partition(region), bucket.name, ["bucket"]);
       claim("state", backend.kind, stateOf(backend), ["backend"]);
       services.forEach(({ repository }, index) => {
@@ -85,7 +95,7 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
 
 /** What only the account can tell, but what will probably not go as expected. */
 export function warnPipeline(config: PipelineConfig): Finding[] {
-  const found = warnTrigger(config);
+  const found = [...warnTrigger(config), ...warnCompute(config)];
   if (config.backend.kind === "cloud" && config.packaging === "archive") {
     const rule =
       "archive has Terraform zip the programs when it plans, and HCP Terraform may apply on another machine: use prebuilt";
@@ -200,11 +210,6 @@ function stateOf(backend: BackendConfig): string {
   if (backend.kind === "s3") return `s3://${backend.bucket}/${backend.key}`;
   if (backend.kind === "cloud") return `${backend.hostname}/${backend.organization}/${backend.workspace}`;
   return backend.path;
-}
-
-/** Bucket names are global within a partition. */
-function partition(region: string): string {
-  return /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/.exec(region)?.[1] ?? "aws";
 }
 
 function sum(counts: readonly number[]): number {

@@ -2,7 +2,7 @@
 export interface Problem {
   /** Where: `services[2].key`, or empty for the pipeline itself. */
   readonly path: string;
-  /** The rule and the value that broke it: `must end in .zip, got "a.tar"`. */
+  /** The rule and the value that broke it: `must be a list, got "a"`. */
   readonly message: string;
   /** `pipeline.yaml:12:5`; absent where the configuration comes from no file. */
   readonly position?: string;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ANYTHING } from "../core/key-pattern";
 import { didYouMean } from "../core/spelling";
+import { KEY_ENDINGS } from "./key-endings";
 import * as limits from "./limits";
 
 /** Values that AWS restricts, each with the rule as its message; the value that broke it is added where problems are listed. */
@@ -80,7 +81,10 @@ export const dropKey = objectKey
     new RegExp(`^(?!(.*\\{anything\\}){${limits.KEY_PATTERN_PARTS.max + 1}})`),
     `must hold ${ANYTHING} at most ${limits.KEY_PATTERN_PARTS.max} times`,
   )
-  .regex(/\.zip$/, "must end in .zip");
+  .regex(
+    new RegExp(`(${KEY_ENDINGS.map((ending) => ending.replaceAll(".", "\\.")).join("|")})$`),
+    `must end in ${KEY_ENDINGS.join(", ").replace(/, ([^,]*)$/, " or $1")}`,
+  );
 
 function bracesRule(key: string): string {
   const strange = key.match(/\{[^{}]*\}/g)?.find((each) => !PLACEHOLDERS.includes(each));
@@ -111,13 +115,13 @@ export const repositoryPrefix = z
     "must be lower-case letters and digits ending in a slash, dot, hyphen or underscore, such as team/",
   );
 
-/** A member of the zip, as zip writers name it. */
+/** A member of the drop, as archive writers name it. */
 export const archivePath = z
   .string()
   .min(1, "must not be empty")
   .regex(
     /^(?!\/)(?!(.*\/)?\.{1,2}(\/|$))[^\\\p{Cc}]*[^/\\\p{Cc}]$/u,
-    "must be the path of a file inside the zip, such as image/api",
+    "must be the path of a file inside the drop, such as image/api",
   );
 
 /** What an image's reference may begin with. */
@@ -152,7 +156,15 @@ export const imageTag = text(limits.IMAGE_TAG_LENGTH).regex(
 export const buildImage = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, "must be the reference of a container image")
-  .regex(/^(?!aws\/codebuild\/.*(aarch64|lambda|windows))/, "must be an x86_64 Linux image for CodeBuild on EC2");
+  .regex(/^(?!aws\/codebuild\/.*(windows|macos))/, "must be a Linux image");
+
+/** As images are labelled, which is not as machines call themselves. https://github.com/opencontainers/image-spec/blob/main/image-index.md */
+export const platform = z
+  .string()
+  .regex(
+    /^(all|[a-z0-9]+\/(?!aarch64(\/|$))[a-z0-9]+(\/[a-z0-9.]+)?)$/,
+    "must be all or os/architecture[/variant] as images have it, such as linux/amd64, linux/arm64 or linux/arm/v7",
+  );
 
 /** Set by the pipeline itself, by CodeBuild or by the credentials of the build. */
 const RESERVED_VARIABLES = [
@@ -167,6 +179,15 @@ const RESERVED_VARIABLES = [
   "MAX_WAIT_TIME",
   "CHECK_INTERVAL",
   "BUILD_START_TIME",
+  "SOURCE_IMAGE",
+  "COMPRESSION",
+  "REUSE",
+  "PLATFORM",
+  "ATTESTATIONS",
+  "MOUNT_FROM",
+  "MAX_ARCHIVE_BYTES",
+  "MAX_LAYER_BYTES",
+  "MAX_RATIO",
 ] as const;
 
 /** One entry of a buildspec's list of commands. */

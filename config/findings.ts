@@ -5,7 +5,7 @@ import type { Problem } from "./errors";
 /** A broken rule, before it is known where in which file it stands. */
 export interface Finding {
   readonly path: readonly PropertyKey[];
-  /** What must hold: `must end in .zip`. */
+  /** What must hold: `must be a list`. */
   readonly rule: string;
   /** The value that broke the rule; absent where the rule says it all. */
   readonly value?: unknown;

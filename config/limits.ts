@@ -65,14 +65,55 @@ export const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
 
-/** Sizes of an x86 Linux build machine. https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html */
-export const COMPUTE_TYPES = [
+/**
+ * Sizes of a Linux build machine on EC2, x86_64 and arm64 alike.
+ * https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html
+ */
+export const EC2_COMPUTE_TYPES = [
   "BUILD_GENERAL1_SMALL",
   "BUILD_GENERAL1_MEDIUM",
   "BUILD_GENERAL1_LARGE",
   "BUILD_GENERAL1_XLARGE",
   "BUILD_GENERAL1_2XLARGE",
 ] as const;
+
+/** Sizes on Lambda compute, by memory. https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html */
+export const LAMBDA_COMPUTE_TYPES = [
+  "BUILD_LAMBDA_1GB",
+  "BUILD_LAMBDA_2GB",
+  "BUILD_LAMBDA_4GB",
+  "BUILD_LAMBDA_8GB",
+  "BUILD_LAMBDA_10GB",
+] as const;
+
+/** Minutes that a build on Lambda compute may run; nobody can change it. https://docs.aws.amazon.com/codebuild/latest/userguide/lambda.html#lambda.limitations */
+export const LAMBDA_TIMEOUT_MINUTES = 15;
+
+/** Regions that Lambda compute was documented for; there may be more by now. https://docs.aws.amazon.com/codebuild/latest/userguide/lambda.html#lambda.regions */
+export const LAMBDA_COMPUTE_REGIONS = [
+  "ap-northeast-1",
+  "ap-south-1",
+  "ap-southeast-1",
+  "ap-southeast-2",
+  "eu-central-1",
+  "eu-west-1",
+  "sa-east-1",
+  "us-east-1",
+  "us-east-2",
+  "us-west-2",
+] as const;
+
+/**
+ * Repositories that the builds of one role may take layers from, each a line of its policy: 20 of the longest names leave it far below IAM's
+ * 10,240 characters. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+export const MOUNT_FROM = { max: 20 } as const;
+
+/** More than any registry stores, and few enough bytes for every number to be exact. */
+export const SIZE_TEBIBYTES = { max: 1024 } as const;
+
+/** Uncompressed to compressed: nothing is smaller unpacked, and no format shrinks data to less than a millionth. */
+export const RATIO = { min: 1, max: 1_000_000 } as const;
 
 /** Days the drop queue keeps an event (SQS's default; its limit is 14). https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html */
 export const QUEUE_RETENTION_DAYS = 4;

@@ -1,7 +1,10 @@
 import { isAbsolute, join } from "node:path";
 import type { z } from "zod";
+import { isLambdaCompute, resolveCompute } from "./compute";
 import { SERVICE } from "./fields";
+import * as limits from "./limits";
 import type { BackendConfig, BucketConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
+import { resolveStream } from "./stream";
 import { resolveTrigger } from "./trigger";
 
 /** A pipeline that the schema accepts, as it was written. */
@@ -70,25 +73,37 @@ function resolveService(
   const service = typeof written === "string" ? { name: written } : written;
   const { name } = service;
   const sourceAccount = service.sourceAccount ?? defaults.sourceAccount;
+  const repository = service.repository ?? `${repositories.prefix}${name}`;
   return {
     name,
     key: (service.key ?? defaults.key ?? `${SERVICE}.zip`).replaceAll(SERVICE, name),
     archive: service.archive ?? `image/${name}`,
-    repository: service.repository ?? `${repositories.prefix}${name}`,
+    repository,
     ...(sourceAccount !== undefined && { sourceAccount }),
     tag: service.tag ?? defaults.tag,
     movingTags: service.movingTags ?? defaults.movingTags,
-    compute: {
-      type: service.compute?.type ?? defaults.compute.type,
-      image: service.compute?.image ?? defaults.compute.image,
-    },
-    buildTimeout: service.buildTimeout ?? defaults.buildTimeout,
-    queuedTimeout: service.queuedTimeout ?? defaults.queuedTimeout,
+    ...resolveMachine(service, defaults),
+    stream: resolveStream(service, defaults, repository),
     environment: { ...defaults.environment, ...service.environment },
     ...resolveCommands(service, defaults, folder),
   };
 }
 
+/** On Lambda compute the times are not the configuration's. */
+function resolveMachine(
+  own: Pick<Service, "compute" | "buildTimeout" | "queuedTimeout">,
+  defaults: Parsed["defaults"],
+) {
+  const compute = resolveCompute(own.compute, defaults.compute);
+  if (isLambdaCompute(compute)) return { compute, buildTimeout: limits.LAMBDA_TIMEOUT_MINUTES };
+  return {
+    compute,
+    buildTimeout: own.buildTimeout ?? defaults.buildTimeout ?? 30,
+    queuedTimeout: own.queuedTimeout ?? defaults.queuedTimeout ?? 480,
+  };
+}
+
+type Service = Exclude<Parsed["services"][number], string>;
 type Commands = Pick<Parsed["defaults"], "before" | "after" | "buildspec">;
 
 /** A file and commands exclude each other, so a service that gives the one drops the other of defaults. */

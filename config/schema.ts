@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { type ComputeConfig, defaultCompute, serviceCompute } from "./compute";
 import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
 import * as limits from "./limits";
+import { type StreamConfig, streamOptions } from "./stream";
 import { triggerSchema, type TriggerConfig } from "./trigger";
 
 const sourceAccount = field.sourceAccount.meta({
@@ -27,10 +29,10 @@ const movingTags = z
     uniqueItems: true,
   });
 const buildTimeout = field.count("minutes", limits.BUILD_TIMEOUT_MINUTES).meta({
-  description: `Minutes after which a running build is stopped, ${limits.BUILD_TIMEOUT_MINUTES.min} to ${limits.BUILD_TIMEOUT_MINUTES.max}.`,
+  description: `Minutes after which a running build is stopped, ${limits.BUILD_TIMEOUT_MINUTES.min} to ${limits.BUILD_TIMEOUT_MINUTES.max}; ${limits.LAMBDA_TIMEOUT_MINUTES} on Lambda compute, which takes no other. Default: 30`,
 });
 const queuedTimeout = field.count("minutes", limits.QUEUED_TIMEOUT_MINUTES).meta({
-  description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}.`,
+  description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}; not on Lambda compute. Default: 480`,
 });
 const commands = z.array(field.command);
 const before = commands.meta({
@@ -47,12 +49,6 @@ const buildspec = field.filePath.meta({
 const environment = z.record(field.variableName, z.string()).meta({
   description: "Further environment variables of the build, as strings; visible to everyone who may read the project.",
 });
-const computeType = z.enum(limits.COMPUTE_TYPES).meta({ description: "Size of the build machine." });
-const buildImage = field.buildImage.meta({
-  description:
-    "Container image that the build runs in: x86_64 Linux with Node.js 22, with publisher docker also docker and the AWS CLI.",
-});
-
 /** The same rule as {@link refuseBuildspecBesideCommands}, for the JSON Schema. */
 const BUILDSPEC_BESIDE_COMMANDS = {
   required: ["buildspec"],
@@ -80,19 +76,14 @@ const defaults = z
     sourceAccount: sourceAccount.optional(),
     tag: tag.default("^[0-9a-f]{7,40}$"),
     movingTags: movingTags.default(["staging"]),
-    compute: z
-      .strictObject({
-        type: computeType.default("BUILD_GENERAL1_SMALL"),
-        image: buildImage.default("aws/codebuild/amazonlinux-x86_64-standard:5.0"),
-      })
-      .meta({ description: "Where the builds run." })
-      .prefault({}),
-    buildTimeout: buildTimeout.default(30),
-    queuedTimeout: queuedTimeout.default(480),
+    compute: defaultCompute,
+    buildTimeout: buildTimeout.optional(),
+    queuedTimeout: queuedTimeout.optional(),
     environment: environment.default({}),
     before: before.optional(),
     after: after.optional(),
     buildspec: buildspec.optional(),
+    ...streamOptions,
   })
   .check(refuseBuildspecBesideCommands)
   .meta({ not: BUILDSPEC_BESIDE_COMMANDS, description: "What every service gets unless it says otherwise." });
@@ -105,11 +96,14 @@ const service = z
     }),
     key: field.dropKey
       .meta({
-        description: `Object key that the sender uploads to, at most ${limits.OBJECT_KEY_BYTES.max} bytes. {service} stands for the service's name, {anything} for one or more characters. Default: <name>.zip`,
+        description: `Object key that the sender uploads to, at most ${limits.OBJECT_KEY_BYTES.max} bytes. {service} stands for the service's name, {anything} for one or more characters; ends in .zip, .tar, .tar.gz, .tgz or .tar.zst. Default: <name>.zip`,
       })
       .optional(),
     archive: field.archivePath
-      .meta({ description: "Where the docker archive lies inside the zip. Default: image/<name>" })
+      .meta({
+        description:
+          "Where the image archive lies inside the drop, unless the drop is one itself. Default: image/<name>",
+      })
       .optional(),
     repository: field.repositoryName
       .meta({
@@ -120,10 +114,7 @@ const service = z
     sourceAccount: sourceAccount.optional(),
     tag: tag.optional(),
     movingTags: movingTags.optional(),
-    compute: z
-      .strictObject({ type: computeType.optional(), image: buildImage.optional() })
-      .meta({ description: "Where the builds run." })
-      .optional(),
+    compute: serviceCompute.optional(),
     buildTimeout: buildTimeout.optional(),
     queuedTimeout: queuedTimeout.optional(),
     environment: environment
@@ -134,6 +125,7 @@ const service = z
     before: before.optional(),
     after: after.optional(),
     buildspec: buildspec.optional(),
+    ...streamOptions,
   })
   .check(refuseBuildspecBesideCommands)
   .meta({ not: BUILDSPEC_BESIDE_COMMANDS, description: "A service; what it leaves out comes from defaults." });
@@ -390,7 +382,7 @@ export interface ServiceConfig {
   readonly name: string;
   /** The object key that is dropped; may hold `{anything}` (core/key-pattern.ts) unless the trigger is direct. */
   readonly key: string;
-  /** The docker archive's path inside the zip. */
+  /** The image archive's path inside the drop. */
   readonly archive: string;
   /** The ECR repository's full name. */
   readonly repository: string;
@@ -399,11 +391,13 @@ export interface ServiceConfig {
   /** Source of the regular expression for the image's tag. */
   readonly tag: string;
   readonly movingTags: readonly string[];
-  readonly compute: { readonly type: (typeof limits.COMPUTE_TYPES)[number]; readonly image: string };
-  /** Minutes. */
+  readonly compute: ComputeConfig;
+  /** Minutes; on Lambda compute it is what it is, and not for CodeBuild to be told. */
   readonly buildTimeout: number;
-  /** Minutes. */
-  readonly queuedTimeout: number;
+  /** Minutes; absent on Lambda compute, where nothing waits for a machine. */
+  readonly queuedTimeout?: number;
+  /** Of no effect with publisher docker. */
+  readonly stream: StreamConfig;
   readonly environment: Readonly<Record<string, string>>;
   /** Commands that run before the publisher. */
   readonly before: readonly string[];

@@ -2,6 +2,7 @@ import type { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { Construct } from "constructs";
+import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { renderPattern } from "../core/key-pattern";
 import type { DropBucket } from "./drop-bucket";
 import { exactly, policyDocument, type Statement, trustPolicy } from "./policies";
@@ -34,6 +35,9 @@ export interface BuildRoleProps extends BuildSurroundings {
   readonly key?: string;
   /** The repositories that it may push to. */
   readonly repositories: Pick<Statement, "Resource" | "Condition">;
+  /** What it publishes: a service, or several. */
+  readonly services: readonly Pick<ServiceConfig, "repository" | "stream">[];
+  readonly publisher: PipelineConfig["publisher"];
   /** The log streams that it may write. */
   readonly logStreams: string;
 }
@@ -83,7 +87,7 @@ function renderPermissions(props: BuildRoleProps): Statement[] {
       Sid: "PushImages",
       Effect: "Allow",
       // To push, https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html; to read what is there
-      // already, the last two.
+      // already, the next two; to find the newest images, whose layers are used again, the last.
       Action: [
         "ecr:BatchCheckLayerAvailability",
         "ecr:InitiateLayerUpload",
@@ -92,14 +96,36 @@ function renderPermissions(props: BuildRoleProps): Statement[] {
         "ecr:PutImage",
         "ecr:BatchGetImage",
         "ecr:GetDownloadUrlForLayer",
+        ...(reusesLayers(props) ? ["ecr:DescribeImages"] : []),
       ],
       ...repositories,
     },
+    ...renderMounts(props),
     {
       Sid: "WriteLogs",
       Effect: "Allow",
       Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
       Resource: `${logGroup.arn}:log-stream:${logStreams}`,
+    },
+  ];
+}
+
+function reusesLayers({ publisher, services }: BuildRoleProps): boolean {
+  return publisher === "stream" && services.some(({ stream }) => stream.reuse);
+}
+
+/** Lets a build take layers from repositories of others, and change nothing there. */
+function renderMounts({ publisher, services, surroundings }: BuildRoleProps): Statement[] {
+  const own = new Set(services.map(({ repository }) => repository));
+  const others = new Set(services.flatMap(({ stream }) => stream.mountFrom).filter((name) => !own.has(name)));
+  if (publisher !== "stream" || others.size === 0) return [];
+  return [
+    {
+      Sid: "MountLayers",
+      Effect: "Allow",
+      // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
+      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      Resource: [...others].toSorted().map((name) => surroundings.arn("ecr", `repository/${name}`)),
     },
   ];
 }

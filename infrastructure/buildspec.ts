@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { selectsRuntimes } from "../config/compute";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { compileBuildspec, type CompiledBuildspec } from "../core/buildspec/compile";
 import { formatFinding } from "../core/buildspec/finding";
@@ -13,15 +14,16 @@ interface InlineBuildspec {
 }
 
 /**
- * The service's own buildspec, or the publisher's with commands around it; nothing where the publisher's is taken as it is.
+ * The service's own buildspec, or the publisher's with commands around it and for its image; nothing where the publisher's is taken as it is.
  * @throws InvalidBuildspecError
  */
 export function inlineBuildspec(
-  { buildspec, before, after }: ServiceConfig,
+  service: Pick<ServiceConfig, "buildspec" | "before" | "after" | "compute">,
   publisher: PipelineConfig["publisher"],
 ): InlineBuildspec | undefined {
-  if (buildspec !== undefined) return ownBuildspec(buildspec);
-  return before.length + after.length === 0 ? undefined : surround(PUBLISHERS[publisher].buildspec, before, after);
+  if (service.buildspec !== undefined) return ownBuildspec(service.buildspec);
+  const asItIs = service.before.length + service.after.length === 0 && selectsRuntimes(service.compute);
+  return asItIs ? undefined : adapt(PUBLISHERS[publisher].buildspec, service);
 }
 
 function ownBuildspec(path: string): InlineBuildspec {
@@ -31,18 +33,28 @@ function ownBuildspec(path: string): InlineBuildspec {
   return { json, warnings: warnings.map((warning) => formatFinding(file, warning)) };
 }
 
-/** In the build phase, so that what comes after is not reached when publishing has failed. */
-function surround(ours: string, before: readonly string[], after: readonly string[]): InlineBuildspec {
+/** Commands go into the build phase, so that what comes after is not reached when publishing has failed. */
+function adapt(
+  ours: string,
+  { before, after, compute }: Pick<ServiceConfig, "before" | "after" | "compute">,
+): InlineBuildspec {
   const { phases, ...rest } = JSON.parse(compile(readBuildspec(ours), ours).json) as OurBuildspec;
-  const build = { ...phases.build, commands: [...before, ...phases.build.commands, ...after] };
-  const { json, warnings } = compile(JSON.stringify({ ...rest, phases: { ...phases, build } }), ours);
+  const adapted = {
+    // It names the version of Node.js and does nothing else.
+    ...(selectsRuntimes(compute) && { install: phases.install }),
+    build: { ...phases.build, commands: [...before, ...phases.build.commands, ...after] },
+  };
+  const { json, warnings } = compile(JSON.stringify({ ...rest, phases: adapted }), ours);
   // Nobody has written the lines that these findings stand in.
   return { json, warnings: warnings.map(({ rule, message }) => `before or after: warning ${rule}: ${message}`) };
 }
 
-/** As much of a publisher's buildspec as commands can be put around. */
+/** All that a publisher's buildspec does. */
 interface OurBuildspec {
-  readonly phases: { readonly build: { readonly commands: readonly string[] } };
+  readonly phases: {
+    readonly install: { readonly "runtime-versions": object };
+    readonly build: { readonly commands: readonly string[] };
+  };
 }
 
 /** By file and text: services have much in common, and compiling takes milliseconds. */

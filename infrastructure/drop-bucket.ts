@@ -2,11 +2,12 @@ import { S3BucketNotification, type S3BucketNotificationConfig } from "@cdktf/pr
 import type { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { BucketConfig } from "../config/schema";
+import { endingsOf, type KeyEnding } from "../config/key-endings";
+import type { BucketConfig, PipelineConfig } from "../config/schema";
 import { PrivateBucket } from "./private-bucket";
 import type { Surroundings } from "./surroundings";
 
-/** Where a bucket must report finished uploads of zips. */
+/** Where a bucket must report finished uploads of what may be a drop. */
 export type BucketNotification = (
   | { readonly kind: "queue" | "topic" | "function"; readonly arn: string }
   /** To the account's default event bus, whatever happens in the bucket. */
@@ -16,9 +17,8 @@ export type BucketNotification = (
   readonly dependsOn?: readonly ITerraformDependable[];
 };
 
-/** What is reported, in S3's names of events and as the ending of keys. */
+/** What is reported, in S3's names of events. */
 const EVENTS = ["s3:ObjectCreated:*"];
-const FILTER_SUFFIX = ".zip";
 
 /** The bucket that drops land in. */
 export interface DropBucket {
@@ -33,8 +33,16 @@ export interface DropBucket {
 }
 
 /** The configured bucket: created, or taken as it is. */
-export function dropBucket(scope: Construct, id: string, config: BucketConfig, surroundings: Surroundings): DropBucket {
-  return config.existing ? new ExistingDropBucket(config.name, surroundings) : new CreatedDropBucket(scope, id, config);
+export function dropBucket(
+  scope: Construct,
+  id: string,
+  { bucket, services }: Pick<PipelineConfig, "bucket" | "services">,
+  surroundings: Surroundings,
+): DropBucket {
+  const endings = endingsOf(services.map(({ key }) => key));
+  return bucket.existing
+    ? new ExistingDropBucket(bucket.name, endings, surroundings)
+    : new CreatedDropBucket(scope, id, bucket, endings);
 }
 
 /** A bucket of the pipeline's own: every upload keeps its version until every event about it must have been handled. */
@@ -45,7 +53,12 @@ class CreatedDropBucket extends Construct implements DropBucket {
   readonly readActions = ["s3:GetObjectVersion"];
   readonly #versioning: S3BucketVersioningA;
 
-  constructor(scope: Construct, id: string, config: BucketConfig) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: BucketConfig,
+    private readonly endings: readonly KeyEnding[],
+  ) {
     super(scope, id);
     const { bucket, versioning } = new PrivateBucket(this, "private", config);
     this.name = bucket.bucket;
@@ -56,7 +69,7 @@ class CreatedDropBucket extends Construct implements DropBucket {
   notify(notification: BucketNotification): void {
     new S3BucketNotification(this, "notification", {
       bucket: this.name,
-      ...renderTarget(notification),
+      ...renderTarget(notification, this.endings),
       // What is uploaded before the bucket is versioned has no version id to be built by.
       dependsOn: [this.#versioning, ...(notification.dependsOn ?? [])],
     });
@@ -72,31 +85,43 @@ class ExistingDropBucket implements DropBucket {
 
   constructor(
     readonly name: string,
+    private readonly endings: readonly KeyEnding[],
     surroundings: Surroundings,
   ) {
     this.arn = surroundings.bucketArn(name);
   }
 
   notify(notification: BucketNotification): void {
-    this.ownerMustAdd = renderForOwner(notification);
+    this.ownerMustAdd = renderForOwner(notification, this.endings);
   }
 }
 
-function renderTarget(notification: BucketNotification): Omit<S3BucketNotificationConfig, "bucket"> {
+/** A filter takes one ending, so there is one for each that services use. */
+function renderTarget(
+  notification: BucketNotification,
+  endings: readonly KeyEnding[],
+): Omit<S3BucketNotificationConfig, "bucket"> {
   if (notification.kind === "eventbridge") return { eventbridge: true };
   const { kind, arn } = notification;
-  const drops = { id: "drops", events: EVENTS, filterSuffix: FILTER_SUFFIX };
-  if (kind === "queue") return { queue: [{ ...drops, queueArn: arn }] };
-  if (kind === "topic") return { topic: [{ ...drops, topicArn: arn }] };
-  return { lambdaFunction: [{ ...drops, lambdaFunctionArn: arn }] };
+  const drops = endings.map((ending) => ({
+    id: ending === ".zip" ? "drops" : `drops${ending.replaceAll(".", "-")}`,
+    events: EVENTS,
+    filterSuffix: ending,
+  }));
+  if (kind === "queue") return { queue: drops.map((each) => ({ ...each, queueArn: arn })) };
+  if (kind === "topic") return { topic: drops.map((each) => ({ ...each, topicArn: arn })) };
+  return { lambdaFunction: drops.map((each) => ({ ...each, lambdaFunctionArn: arn })) };
 }
 
 /** In the spelling of the owner's own Terraform. */
-function renderForOwner(notification: BucketNotification): Readonly<Record<string, unknown>> {
+function renderForOwner(
+  notification: BucketNotification,
+  endings: readonly KeyEnding[],
+): Readonly<Record<string, unknown>> {
   if (notification.kind === "eventbridge") return { eventbridge: true };
   const { kind, arn } = notification;
-  const drops = { events: EVENTS, filter_suffix: FILTER_SUFFIX };
-  if (kind === "queue") return { queue: [{ queue_arn: arn, ...drops }] };
-  if (kind === "topic") return { topic: [{ topic_arn: arn, ...drops }] };
-  return { lambda_function: [{ lambda_function_arn: arn, ...drops }] };
+  const drops = endings.map((ending) => ({ events: EVENTS, filter_suffix: ending }));
+  if (kind === "queue") return { queue: drops.map((each) => ({ queue_arn: arn, ...each })) };
+  if (kind === "topic") return { topic: drops.map((each) => ({ topic_arn: arn, ...each })) };
+  return { lambda_function: drops.map((each) => ({ lambda_function_arn: arn, ...each })) };
 }

@@ -23,7 +23,7 @@ export class CheckedPipeline extends Construct {
   constructor(scope: Construct, id: string, config: PipelineConfig) {
     super(scope, id);
     const surroundings = new Surroundings(this, "surroundings");
-    this.bucket = dropBucket(this, "bucket", config.bucket, surroundings);
+    this.bucket = dropBucket(this, "bucket", config, surroundings);
     const tools = new Tools(this, "tools", { config, surroundings });
     this.buildLogs = new CloudwatchLogGroup(this, "build-logs", {
       name: names(config.name).buildLogGroup,
@@ -63,6 +63,8 @@ export class CheckedPipeline extends Construct {
       ...builds,
       name: name.sharedBuildRole,
       projects: name.buildProject("*"),
+      services: config.services,
+      publisher: config.publisher,
       repositories: {
         Resource: builds.surroundings.arn("ecr", "repository/*"),
         Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },

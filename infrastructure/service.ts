@@ -7,12 +7,14 @@ import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy
 import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
 import { Annotations } from "cdktf";
 import { Construct } from "constructs";
+import { isLambdaCompute } from "../config/compute";
 import { names } from "../config/names";
 import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
 import { BuildRole, type BuildSurroundings } from "./build-role";
 import { inlineBuildspec } from "./buildspec";
 import { literal } from "./policies";
 import { PUBLISHERS } from "./publishers";
+import { streamVariables } from "./stream-variables";
 import { PIPELINE_TAG } from "./tags";
 import { BUILDSPEC } from "./tools";
 
@@ -67,6 +69,8 @@ export class Service extends Construct {
       name: name.buildRole(service.name),
       projects: name.buildProject(service.name),
       key: service.key,
+      services: [service],
+      publisher: pipeline.publisher,
       repositories: { Resource: this.repository.arn },
       logStreams: `${service.name}/*`,
     });
@@ -86,7 +90,7 @@ function renderProject(
     sourceVersion: tools.version,
     artifacts: { type: "NO_ARTIFACTS" },
     environment: {
-      type: "LINUX_CONTAINER",
+      type: service.compute.environmentType,
       computeType: service.compute.type,
       image: service.compute.image,
       privilegedMode: PUBLISHERS[pipeline.publisher].privileged,
@@ -94,14 +98,17 @@ function renderProject(
     },
     // CodeBuild names a stream <streamName>/<build id>.
     logsConfig: { cloudwatchLogs: { groupName: logGroup.name, streamName: service.name } },
-    buildTimeout: service.buildTimeout,
-    queuedTimeout: service.queuedTimeout,
+    // For Lambda compute CodeBuild refuses both, the right numbers too.
+    ...(!isLambdaCompute(service.compute) && {
+      buildTimeout: service.buildTimeout,
+      queuedTimeout: service.queuedTimeout,
+    }),
     // A build that starts before its role can do anything fails.
     dependsOn: [role.permissions],
   };
 }
 
-function renderVariables({ service, surroundings, needs }: ServiceProps, repository: EcrRepository) {
+function renderVariables({ pipeline, service, surroundings, needs }: ServiceProps, repository: EcrRepository) {
   const variables = {
     ...service.environment,
     ...needs?.variables,
@@ -112,6 +119,7 @@ function renderVariables({ service, surroundings, needs }: ServiceProps, reposit
     TAG_PATTERN: service.tag,
     ...(service.sourceAccount !== undefined && { SOURCE_ACCOUNT: service.sourceAccount }),
     ...(service.movingTags.length > 0 && { MOVING_TAGS: service.movingTags.join(" ") }),
+    ...(pipeline.publisher === "stream" && streamVariables(service.stream)),
   };
   return Object.entries(variables)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -171,9 +171,9 @@ services:
   test("of a library user, likewise", () => {
     expect(
       inFolder({ "builds/api.yml": BROKEN }, (folder) =>
-        problemsOf(service({ key: "a.tar", buildspec: join(folder, "builds/api.yml") })),
+        problemsOf(service({ key: "a.rar", buildspec: join(folder, "builds/api.yml") })),
       ),
-    ).toEqual([`services[0].key: must end in .zip, got "a.tar"`]);
+    ).toEqual([`services[0].key: must end in .zip, .tar, .tar.gz, .tgz or .tar.zst, got "a.rar"`]);
     expect(
       inFolder({ "builds/api.yml": BROKEN }, (folder) =>
         problemsOf(service({ buildspec: join(folder, "builds/api.yml") })),

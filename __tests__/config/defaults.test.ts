@@ -3,6 +3,21 @@ import type { PipelineInput } from "../../config/schema";
 import { isDirect, type TriggerConfig } from "../../config/trigger";
 import { pipeline, service } from "./make";
 
+const X86_SMALL = {
+  type: "BUILD_GENERAL1_SMALL",
+  architecture: "x86_64",
+  image: "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+  environmentType: "LINUX_CONTAINER",
+};
+const PLAIN_STREAM = {
+  compression: "gzip",
+  reuse: true,
+  platform: "all",
+  attestations: "keep",
+  mountFrom: [],
+  limits: {},
+};
+
 test("a name alone is a service", () => {
   expect(
     parsePipeline({ name: "images", region: "us-east-1", bucket: "image-drops", services: ["test-jessie"] }),
@@ -26,9 +41,10 @@ test("a name alone is a service", () => {
         repository: "test-jessie",
         tag: "^[0-9a-f]{7,40}$",
         movingTags: ["staging"],
-        compute: { type: "BUILD_GENERAL1_SMALL", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0" },
+        compute: X86_SMALL,
         buildTimeout: 30,
         queuedTimeout: 480,
+        stream: PLAIN_STREAM,
         environment: {},
         before: [],
         after: [],
@@ -81,9 +97,10 @@ test("what a service says goes before defaults, what defaults say before the pro
       sourceAccount: "111122223333",
       tag: "^v",
       movingTags: ["latest"],
-      compute: { type: "BUILD_GENERAL1_LARGE", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0" },
+      compute: { ...X86_SMALL, type: "BUILD_GENERAL1_LARGE" },
       buildTimeout: 10,
       queuedTimeout: 20,
+      stream: PLAIN_STREAM,
       environment: { A: "defaults", B: "defaults" },
       before: ["echo defaults"],
       after: ["echo defaults"],
@@ -96,9 +113,10 @@ test("what a service says goes before defaults, what defaults say before the pro
       sourceAccount: "444455556666",
       tag: "^w",
       movingTags: [],
-      compute: { type: "BUILD_GENERAL1_LARGE", image: "node:22" },
+      compute: { ...X86_SMALL, type: "BUILD_GENERAL1_LARGE", image: "node:22" },
       buildTimeout: 11,
       queuedTimeout: 21,
+      stream: PLAIN_STREAM,
       environment: { A: "defaults", B: "service", C: "service" },
       before: [],
       after: ["echo defaults"],

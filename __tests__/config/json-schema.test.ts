@@ -40,6 +40,25 @@ test.each<[string, unknown]>([
   ["a publisher", pipeline({ publisher: "docker" })],
   ["a pattern", service({ key: "{service}/{anything}.zip" })],
   ["commands", service({ before: ["a"], after: [] })],
+  [
+    "a key of each kind",
+    pipeline({
+      services: [
+        { name: "ab", key: "a.tar" },
+        { name: "cd", key: "a.tar.zst" },
+      ],
+    }),
+  ],
+  ["compute", pipeline({ defaults: { compute: { type: "BUILD_LAMBDA_2GB", architecture: "arm64" } } })],
+  [
+    "options of stream",
+    service({
+      compression: "zstd",
+      reuse: false,
+      platform: "linux/arm64",
+      limits: { archive: "100GiB", layer: 5, ratio: 2.5 },
+    }),
+  ],
   ["a buildspec", pipeline({ defaults: { before: ["a"] }, services: [{ name: "api", buildspec: "api.yml" }] })],
   ["defaults", pipeline({ defaults: { movingTags: [] }, tags: { "a b": "c" }, logs: { retentionDays: 3653 } })],
 ])("accepts %s", (_, input) => {
@@ -58,7 +77,10 @@ test.each<[string, unknown]>([
   ["no backend in backend", pipeline({ backend: {} })],
   ["no services", pipeline({ services: [] })],
   ["a service's name that AWS refuses", pipeline({ services: ["Api"] })],
-  ["a key of another kind", service({ key: "a.tar" })],
+  ["a key of another kind", service({ key: "a.rar" })],
+  ["a size without a unit", service({ limits: { layer: "100" } })],
+  ["a platform without its system", service({ platform: "arm64" })],
+  ["a repository twice", service({ mountFrom: ["a-b", "a-b"] })],
   ["an account as a number", service({ sourceAccount: 123456789012 })],
   ["a reserved variable", service({ environment: { DROP_KEY: "x" } })],
   ["a variable as a number", service({ environment: { PORT: 80 } })],

@@ -17,7 +17,7 @@ defaults:
   tag: "["
 services:
   - name: api
-    key: a.tar
+    key: a.rar
     buildTimeout: 1
   - Web
 ---
@@ -33,12 +33,12 @@ services:
       `pipeline.yaml:2:1 region: must be an AWS region such as us-east-1 or cn-north-1, got "us-east-1a"`,
       `pipeline.yaml:4:3 bucket.nam: is not a known key, did you mean name?`,
       `pipeline.yaml:6:3 defaults.tag: must be a regular expression (Unterminated character class), got "["`,
-      `pipeline.yaml:9:5 services[0].key: must end in .zip, got "a.tar"`,
+      `pipeline.yaml:9:5 services[0].key: must end in .zip, .tar, .tar.gz, .tgz or .tar.zst, got "a.rar"`,
       `pipeline.yaml:10:5 services[0].buildTimeout: must be between 5 and 2160 minutes, got 1`,
       `pipeline.yaml:11:5 services[1]: must be lower-case letters and digits joined by single hyphens or underscores, got "Web"`,
       `pipeline.yaml:13:1 region: is required`,
       `pipeline.yaml:14:1 regoin: is not a known key, did you mean region?`,
-      `pipeline.yaml:18:14 services[0].compute.type: must be one of BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM, BUILD_GENERAL1_LARGE, BUILD_GENERAL1_XLARGE, BUILD_GENERAL1_2XLARGE, got "SMALL"`,
+      `pipeline.yaml:18:14 services[0].compute.type: must be one of BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM, BUILD_GENERAL1_LARGE, BUILD_GENERAL1_XLARGE, BUILD_GENERAL1_2XLARGE, BUILD_LAMBDA_1GB, BUILD_LAMBDA_2GB, BUILD_LAMBDA_4GB, BUILD_LAMBDA_8GB, BUILD_LAMBDA_10GB, got "SMALL"`,
     ]);
   });
 

@@ -10,12 +10,17 @@ const SERVICE_NAME = "must be lower-case letters and digits joined by single hyp
 const REPOSITORY = "must be lower-case letters and digits joined by single dots, hyphens, underscores and slashes";
 const PREFIX = "must be lower-case letters and digits ending in a slash, dot, hyphen or underscore, such as team/";
 const REGION = "must be an AWS region such as us-east-1 or cn-north-1";
-const ARCHIVE = "must be the path of a file inside the zip, such as image/api";
+const ARCHIVE = "must be the path of a file inside the drop, such as image/api";
+const ENDINGS = "must end in .zip, .tar, .tar.gz, .tgz or .tar.zst";
 const IMAGE_TAG = "must be letters, digits, underscores, dots and hyphens, the first a letter, digit or underscore";
 const VARIABLE = "must be a variable name: letters, digits and underscores, the first no digit";
 const OWN_PREFIXES = "must not begin with DROP_, CODEBUILD_ or AWS_, which the build sets itself";
 const OWN_NAMES =
-  "must not be one of SERVICE_NAME, IMAGE_REPO_NAME, ECS_SOURCE, SOURCE_ACCOUNT, ARCHIVE_PATH, TAG_PATTERN, MOVING_TAGS, GIT_HASH, MAX_WAIT_TIME, CHECK_INTERVAL, BUILD_START_TIME, which the pipeline sets itself";
+  "must not be one of SERVICE_NAME, IMAGE_REPO_NAME, ECS_SOURCE, SOURCE_ACCOUNT, ARCHIVE_PATH, TAG_PATTERN, MOVING_TAGS, GIT_HASH, MAX_WAIT_TIME, CHECK_INTERVAL, BUILD_START_TIME, SOURCE_IMAGE, COMPRESSION, REUSE, PLATFORM, ATTESTATIONS, MOUNT_FROM, MAX_ARCHIVE_BYTES, MAX_LAYER_BYTES, MAX_RATIO, which the pipeline sets itself";
+const PLATFORM =
+  "must be all or os/architecture[/variant] as images have it, such as linux/amd64, linux/arm64 or linux/arm/v7";
+const SIZE =
+  "must be a number of bytes, or a whole number with KiB, MiB, GiB or TiB such as 100GiB, from 1 byte to 1024TiB";
 const RELATIVE = "must be relative to the project's folder, so that cdktf.out can move to another machine";
 const BRACES = "must hold { and } only as {service} and {anything}";
 const TAG_CHARACTERS = "must be letters, digits, spaces and _ . : / = + - @";
@@ -41,6 +46,15 @@ const tag: Make = (value) => service({ tag: value });
 const moving: Make = (value) => service({ movingTags: [value] });
 const image: Make = (value) => service({ compute: { image: value } });
 const computeType: Make = (value) => service({ compute: { type: value } });
+const architecture: Make = (value) => service({ compute: { architecture: value } });
+const compression: Make = (value) => service({ compression: value });
+const reuse: Make = (value) => service({ reuse: value });
+const platform: Make = (value) => service({ platform: value });
+const attestations: Make = (value) => service({ attestations: value });
+const mounted: Make = (value) => service({ mountFrom: [value] });
+const archiveLimit: Make = (value) => service({ limits: { archive: value } });
+const layerLimit: Make = (value) => service({ limits: { layer: value } });
+const ratioLimit: Make = (value) => service({ limits: { ratio: value } });
 const buildTimeout: Make = (value) => service({ buildTimeout: value });
 const queuedTimeout: Make = (value) => service({ queuedTimeout: value });
 const variable: Make = (value) => service({ environment: { [String(value)]: "x" } });
@@ -88,6 +102,11 @@ describe("accepted values", () => {
     ["service names", serviceName, ["ab", "test-jessie", "a_b-c", "7zip"]],
     ["keys", key, [".zip", "a/b c/日本.zip", `${"k".repeat(1020)}.zip`, `${"é".repeat(510)}.zip`, "100%+1.zip"]],
     [
+      "keys of every ending",
+      key,
+      ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.zst", "{anything}.tar.gz", "a.zip.tar"],
+    ],
+    [
       "patterns",
       key,
       ["{service}.zip", "{anything}.zip", "{service}/{anything}.zip", `${"{anything}/".repeat(4)}x.zip`],
@@ -107,7 +126,20 @@ describe("accepted values", () => {
     ["tag rules", tag, ["^v\\d+$", "^(?<hash>[0-9a-f]{40})$"]],
     ["moving tags", moving, ["staging", "_x", "v1.0-rc", `z${"t".repeat(127)}`]],
     ["images", image, ["aws/codebuild/standard:7.0", "public.ecr.aws/docker/library/node:22", "node@sha256:0123"]],
-    ["compute types", computeType, ["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_2XLARGE"]],
+    [
+      "compute types",
+      computeType,
+      ["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_2XLARGE", "BUILD_LAMBDA_1GB", "BUILD_LAMBDA_10GB"],
+    ],
+    ["architectures", architecture, ["x86_64", "arm64"]],
+    ["compressions", compression, ["gzip", "zstd", "keep"]],
+    ["switches for layers that are there", reuse, [true, false]],
+    ["platforms", platform, ["all", "linux/amd64", "linux/arm64/v8", "linux/arm/v7", "windows/amd64"]],
+    ["attestations", attestations, ["keep", "drop"]],
+    ["repositories to mount from", mounted, ["base", "team/base-images"]],
+    ["sizes of archives", archiveLimit, [1, 2 ** 50, "1KiB", "20MiB", "100GiB", "1024TiB"]],
+    ["sizes of layers", layerLimit, [1, "1099511627776KiB"]],
+    ["ratios", ratioLimit, [1, 1.5, 1_000_000]],
     ["build timeouts", buildTimeout, [5, 2160]],
     ["queued timeouts", queuedTimeout, [5, 480]],
     ["variables", variable, ["A", "_a1", "HTTPS_PROXY", "NODE_EXTRA_CA_CERTS", "SERVICE_NAMES", "XAWS_"]],
@@ -233,8 +265,13 @@ describe("refused values", () => {
       key,
       [
         ["", `must not be empty, got ""`],
-        ["a.tar", `must end in .zip, got "a.tar"`],
-        ["a.ZIP", `must end in .zip, got "a.ZIP"`],
+        ["a", `${ENDINGS}, got "a"`],
+        ["azip", `${ENDINGS}, got "azip"`],
+        ["a.ZIP", `${ENDINGS}, got "a.ZIP"`],
+        ["a.zip.gz", `${ENDINGS}, got "a.zip.gz"`],
+        ["a.tar.bz2", `${ENDINGS}, got "a.tar.bz2"`],
+        ["a.tarXgz", `${ENDINGS}, got "a.tarXgz"`],
+        ["a.zst", `${ENDINGS}, got "a.zst"`],
         ["{sevice}.zip", `${BRACES} (did you mean {service}?), got "{sevice}.zip"`],
         ["{service}/{Anything}.zip", `${BRACES} (did you mean {anything}?), got "{service}/{Anything}.zip"`],
         ["{version}.zip", `${BRACES}, got "{version}.zip"`],
@@ -242,7 +279,7 @@ describe("refused values", () => {
         ["a{.zip", `${BRACES}, got "a{.zip"`],
         ["a}.zip", `${BRACES}, got "a}.zip"`],
         ["{}.zip", `${BRACES}, got "{}.zip"`],
-        ["a/{anything}", `must end in .zip, got "a/{anything}"`],
+        ["a/{anything}", `${ENDINGS}, got "a/{anything}"`],
         ["{anything}{anything}.zip", `must not hold {anything} twice in a row, got "{anything}{anything}.zip"`],
         [
           `${"{anything}/".repeat(5)}x.zip`,
@@ -267,7 +304,7 @@ describe("refused values", () => {
       [
         ["api.zip", `must hold {service}, so that each service has a key of its own, got "api.zip"`],
         ["{anything}.zip", `must hold {service}, so that each service has a key of its own, got "{anything}.zip"`],
-        ["{service}", `must end in .zip, got "{service}"`],
+        ["{service}", `${ENDINGS}, got "{service}"`],
       ],
     ],
     [
@@ -374,10 +411,8 @@ describe("refused values", () => {
       [
         ["", `must be the reference of a container image, got ""`],
         ["node 22", `must be the reference of a container image, got "node 22"`],
-        [
-          "aws/codebuild/amazonlinux-aarch64-standard:3.0",
-          `must be an x86_64 Linux image for CodeBuild on EC2, got "aws/codebuild/amazonlinux-aarch64-standard:3.0"`,
-        ],
+        ["aws/codebuild/windows-base:2022-1.0", `must be a Linux image, got "aws/codebuild/windows-base:2022-1.0"`],
+        ["aws/codebuild/macos-arm-base:14", `must be a Linux image, got "aws/codebuild/macos-arm-base:14"`],
       ],
     ],
     [
@@ -386,8 +421,51 @@ describe("refused values", () => {
       [
         [
           "BUILD_GENERAL_SMALL",
-          `must be one of BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM, BUILD_GENERAL1_LARGE, BUILD_GENERAL1_XLARGE, BUILD_GENERAL1_2XLARGE (did you mean BUILD_GENERAL1_SMALL?), got "BUILD_GENERAL_SMALL"`,
+          `must be one of BUILD_GENERAL1_SMALL, BUILD_GENERAL1_MEDIUM, BUILD_GENERAL1_LARGE, BUILD_GENERAL1_XLARGE, BUILD_GENERAL1_2XLARGE, BUILD_LAMBDA_1GB, BUILD_LAMBDA_2GB, BUILD_LAMBDA_4GB, BUILD_LAMBDA_8GB, BUILD_LAMBDA_10GB (did you mean BUILD_GENERAL1_SMALL?), got "BUILD_GENERAL_SMALL"`,
         ],
+      ],
+    ],
+    ["services[0].compute.architecture", architecture, [["aarch64", `must be one of x86_64, arm64, got "aarch64"`]]],
+    ["services[0].compression", compression, [["zlib", `must be one of gzip, zstd, keep, got "zlib"`]]],
+    ["services[0].reuse", reuse, [["off", `must be true or false, got "off"`]]],
+    ["services[0].attestations", attestations, [["none", `must be one of keep, drop, got "none"`]]],
+    [
+      "services[0].platform",
+      platform,
+      [
+        ["", `${PLATFORM}, got ""`],
+        ["arm64", `${PLATFORM}, got "arm64"`],
+        ["linux/", `${PLATFORM}, got "linux/"`],
+        ["linux/x86_64", `${PLATFORM}, got "linux/x86_64"`],
+        ["linux/aarch64", `${PLATFORM}, got "linux/aarch64"`],
+        ["linux/arm/v7/x", `${PLATFORM}, got "linux/arm/v7/x"`],
+        ["linux/amd64,linux/arm64", `${PLATFORM}, got "linux/amd64,linux/arm64"`],
+      ],
+    ],
+    ["services[0].mountFrom[0]", mounted, [["base:1", `${REPOSITORY}, got "base:1"`]]],
+    [
+      "services[0].limits.archive",
+      archiveLimit,
+      [
+        [0, `${SIZE}, got 0`],
+        [1.5, `${SIZE}, got 1.5`],
+        ["1024", `${SIZE}, got "1024"`],
+        ["0GiB", `${SIZE}, got "0GiB"`],
+        ["10GB", `${SIZE}, got "10GB"`],
+        ["10 GiB", `${SIZE}, got "10 GiB"`],
+        ["1.5GiB", `${SIZE}, got "1.5GiB"`],
+        ["1025TiB", `${SIZE}, got "1025TiB"`],
+        [2 ** 50 + 1, `${SIZE}, got 1125899906842625`],
+        [true, `${SIZE}, got true`],
+      ],
+    ],
+    [
+      "services[0].limits.ratio",
+      ratioLimit,
+      [
+        [0.9, "must be a number between 1 and 1000000, got 0.9"],
+        [1_000_001, "must be a number between 1 and 1000000, got 1000001"],
+        ["200", `must be a number between 1 and 1000000, got "200"`],
       ],
     ],
     [
@@ -495,6 +573,17 @@ describe("refused values", () => {
     const tags = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`t${index}`, "x"]));
     expect(problemsOf(pipeline({ tags: tags(49) }))).toEqual([]);
     expect(problemsOf(pipeline({ tags: tags(50) }))).toEqual(["tags: must be at most 49 tags, got a list of 50"]);
+  });
+
+  test("20 repositories to mount from, not 21, each once", () => {
+    const repositories = (count: number) => Array.from({ length: count }, (_, index) => `base${index}`);
+    expect(problemsOf(service({ mountFrom: repositories(20) }))).toEqual([]);
+    expect(problemsOf(service({ mountFrom: repositories(21) }))).toEqual([
+      "services[0].mountFrom: must list at most 20 repositories, got a list of 21",
+    ]);
+    expect(problemsOf(service({ mountFrom: ["base", "base"] }))).toEqual([
+      `services[0].mountFrom[1]: must be listed once, got "base"`,
+    ]);
   });
 
   test("48 moving tags, not 49, each once", () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
+import { KEY_ENDINGS } from "../../config/key-endings";
 import { parsePipeline } from "../../config/parse";
 import type { PipelineInput } from "../../config/schema";
 import { PipelineStack } from "../../infrastructure/stack";
@@ -39,6 +40,26 @@ const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
   "commands around the docker publisher's": {
     publisher: "docker",
     services: [{ name: "api", before: ['echo "${HOME}: %{x}"'], after: ['echo "$GIT_HASH"'] }],
+  },
+  "every kind of compute": {
+    services: [
+      "ec2-x86",
+      { name: "ec2-arm", compute: { architecture: "arm64", type: "BUILD_GENERAL1_2XLARGE" } },
+      { name: "lambda-x86", compute: { type: "BUILD_LAMBDA_1GB" }, after: ["echo done"] },
+      { name: "lambda-arm", compute: { architecture: "arm64", type: "BUILD_LAMBDA_10GB" } },
+    ],
+  },
+  "everything that the stream publisher can be told, and every ending of a key": {
+    roles: "shared",
+    defaults: {
+      compression: "zstd",
+      reuse: false,
+      platform: "linux/arm64",
+      attestations: "drop",
+      mountFrom: ["team/base"],
+      limits: { archive: "100GiB", layer: "20GiB", ratio: 2.5 },
+    },
+    services: KEY_ENDINGS.map((ending, index) => ({ name: `s${index}`, key: `{service}/{anything}${ending}` })),
   },
   ...Object.fromEntries(
     TRIGGER_NAMES.map((name) => [

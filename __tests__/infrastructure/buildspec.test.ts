@@ -44,6 +44,36 @@ describe.each(PUBLISHERS)("with the publisher %s", (publisher) => {
   });
 });
 
+describe.each(PUBLISHERS)("an image that cannot choose its version of Node.js, with the publisher %s", (publisher) => {
+  const compute = { image: "registry.example/node:22" };
+
+  test("gets the publisher's buildspec without a version, in the project itself", () => {
+    const file = join(folder, "ours.yml");
+    writeFileSync(file, readFileSync(join(__dirname, "../../buildspecs", `${publisher}.yml`)));
+    const { phases, ...ours } = parsed(buildspecOf({ name: "api", buildspec: file }, { publisher }));
+    expect(phases).toMatchObject({ install: { "runtime-versions": { nodejs: "22" } } });
+    expect(Object.keys(phases)).toStrictEqual(["install", "build"]);
+    const { build } = phases;
+    expect(parsed(buildspecOf({ name: "api", compute }, { publisher }))).toStrictEqual({ ...ours, phases: { build } });
+  });
+
+  test("gets commands around it, too", () => {
+    const { phases } = parsed(buildspecOf({ name: "api", compute, before: ["echo 1"] }, { publisher }));
+    expect(Object.keys(phases)).toStrictEqual(["build"]);
+    expect(phases.build.commands[0]).toBe("echo 1");
+  });
+});
+
+test.each([
+  [{ type: "BUILD_LAMBDA_1GB" }, false],
+  [{ type: "BUILD_LAMBDA_1GB", architecture: "arm64" }, false],
+  [{ architecture: "arm64" }, true],
+  [{ image: "aws/codebuild/standard:7.0" }, true],
+  [{ image: "public.ecr.aws/codebuild/amazonlinux-x86_64-standard:5.0" }, false],
+] as const)("compute %j takes the buildspec of the tools zip: %p", (compute, takes) => {
+  expect(buildspecOf({ name: "api", compute }) === "buildspec.yml").toBe(takes);
+});
+
 test.each([
   ["before", { before: ["echo 1"] }, 0],
   ["after", { after: ["echo 1"] }, -1],
@@ -126,15 +156,19 @@ describe("the docker publisher", () => {
     expect(modes).toStrictEqual([false, true]);
   });
 
-  test("may do what stream may do", () => {
-    expect(synthesise({ publisher: "docker" }).policies()).toStrictEqual(synthesise().policies());
+  test("may do what stream may do that uses no layers again", () => {
+    const stream = synthesise({ defaults: { reuse: false } });
+    expect(synthesise({ publisher: "docker" }).policies()).toStrictEqual(stream.policies());
   });
 
-  test("changes the content of the tools and the mode of the projects, nothing else", () => {
+  test("changes the content of the tools, the mode of the projects and what builds may look for, nothing else", () => {
     const [stream, docker] = PUBLISHERS.map((publisher) => synthesise({ publisher }).written());
     expect([...docker!.keys()]).toStrictEqual([...stream!.keys()]);
     const changed = [...docker!].filter(([address, text]) => stream!.get(address) !== text).map(([address]) => address);
-    expect(changed).toStrictEqual([expect.stringMatching(/^aws_codebuild_project\./)]);
+    expect(changed).toStrictEqual([
+      expect.stringMatching(/^aws_iam_role_policy\.pipeline_services_api_build_/),
+      expect.stringMatching(/^aws_codebuild_project\./),
+    ]);
   });
 });
 

@@ -48,6 +48,27 @@ describe("a bucket of the pipeline's own", () => {
     ]);
   });
 
+  test.each([
+    ["queue", "queue", "queue_arn"],
+    ["topic", "topic", "topic_arn"],
+    ["lambda", "lambda_function", "lambda_function_arn"],
+  ] as const)("reports to the %s what services drop, by a filter for each ending", (trigger, kind, arn) => {
+    const services = ["api", { name: "web", key: "web/{anything}.tar.gz" }, { name: "job", key: "job.tar.gz" }];
+    const { [kind]: filters } = synthesise({ trigger, services }).resource("aws_s3_bucket_notification");
+    const found = (filters as Record<string, unknown>[]).map(({ [arn]: target, ...filter }) => [typeof target, filter]);
+    expect(found).toStrictEqual([
+      ["string", { id: "drops", events: ["s3:ObjectCreated:*"], filter_suffix: ".zip" }],
+      ["string", { id: "drops-tar-gz", events: ["s3:ObjectCreated:*"], filter_suffix: ".tar.gz" }],
+    ]);
+  });
+
+  test("does not report what no service drops", () => {
+    const services = [{ name: "web", key: "web.tar" }];
+    expect(synthesise({ services }).resource("aws_s3_bucket_notification").queue).toMatchObject([
+      { id: "drops-tar", filter_suffix: ".tar" },
+    ]);
+  });
+
   test("has nothing to ask of an owner", () => {
     expect(pipeline.output).not.toHaveProperty("bucket_owner_must_add");
   });
@@ -129,5 +150,13 @@ describe("an existing bucket", () => {
       },
     });
     expect(pipeline.output.bucket?.value).toBe("their-drops");
+  });
+
+  test("has an owner who is told of every ending", () => {
+    const services = ["api", { name: "web", key: "web.tgz" }];
+    const { output } = synthesise({ bucket: { existing: "their-drops" }, services });
+    expect(output.bucket_owner_must_add?.value).toMatchObject({
+      queue: [{ filter_suffix: ".zip" }, { filter_suffix: ".tgz" }],
+    });
   });
 });

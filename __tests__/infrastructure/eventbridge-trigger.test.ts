@@ -15,6 +15,13 @@ const RETRIES = {
 describe("through the queue", () => {
   const pipeline = synthesise({ trigger: "eventbridge", services: ["api", "web"] });
 
+  test("the rule takes the endings of the services' keys, each once", () => {
+    const services = [{ name: "api", key: "a.tar.gz" }, { name: "web", key: "b.tar.gz" }, "job"];
+    const rule = synthesise({ trigger: "eventbridge", services }).resource("aws_cloudwatch_event_rule");
+    const pattern = JSON.parse(rule.event_pattern as string) as { detail: { object: unknown } };
+    expect(pattern.detail.object).toStrictEqual({ key: [{ suffix: ".zip" }, { suffix: ".tar.gz" }] });
+  });
+
   test("one rule takes every finished upload of a zip to the bucket", () => {
     const { event_pattern, ...rule } = pipeline.resource("aws_cloudwatch_event_rule");
     expect(rule).toStrictEqual({

@@ -91,7 +91,7 @@ packaging: prebuilt
 defaults: { after: ['echo "$GIT_HASH"'] }
 services: [api, { name: web, buildspec: specs/web.yml }]
 `;
-const WRONG = "name: images\nregion: us-east-1\nbucket: image-drops\nservices: [{ name: api, key: a.tar }]\n";
+const WRONG = "name: images\nregion: us-east-1\nbucket: image-drops\nservices: [{ name: api, key: a.rar }]\n";
 const OWN_BUILDSPEC = "version: 0.2\nphases: { build: { commands: ['HASH=$(cat hashes | head -1)'] } }\n";
 
 test("two folders give the same bytes, which name neither", () => {
@@ -131,7 +131,7 @@ test("what is wrong with the file is listed without a stack trace, and nothing i
   const { copy, status, stdout, stderr } = wrong;
   expect({ status, stdout }).toStrictEqual({ status: 1, stdout: "" });
   expect(stderr).toMatch(
-    /^pipeline\.yaml:4:\d+ services\[0\]\.key: must end in \.zip, got "a\.tar"\n1 problem in the configuration\n$/,
+    /^pipeline\.yaml:4:\d+ services\[0\]\.key: must end in \.zip, \.tar, \.tar\.gz, \.tgz or \.tar\.zst, got "a\.rar"\n1 problem in the configuration\n$/,
   );
   expect(stderr).not.toContain("    at ");
   expect(readdirSync(copy)).not.toContain("cdktf.out");

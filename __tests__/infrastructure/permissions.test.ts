@@ -38,6 +38,7 @@ const PUSH_IMAGES = {
     "ecr:PutImage",
     "ecr:BatchGetImage",
     "ecr:GetDownloadUrlForLayer",
+    "ecr:DescribeImages",
   ],
 };
 const WRITE_LOGS = { Sid: "WriteLogs", Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"] };
@@ -204,10 +205,74 @@ test.each(ACCOUNTS)("in $region every ARN is of partition $partition", ({ partit
   }
 });
 
+describe("layers of images that are there", () => {
+  const service = (name: string, options: object = {}) => ({ name, ...options });
+  const statements = (changes: Parameters<typeof synthesise>[0], role: string) =>
+    synthesise(changes).policies().get(`aws_iam_role_policy images/pipeline/${role}/policy policy`)!.Statement;
+  const WITHOUT_LOOKING = PUSH_IMAGES.Action.filter((action) => action !== "ecr:DescribeImages");
+  const pushes = (found: readonly unknown[]) => found.filter((each) => (each as { Sid: string }).Sid === "PushImages");
+  const mounts = (found: readonly unknown[]) => found.filter((each) => (each as { Sid: string }).Sid === "MountLayers");
+  const repository = (name: string) => `arn:aws:ecr:us-east-1:111122223333:repository/${name}`;
+
+  test("builds look for images in their own repository only where they use layers again", () => {
+    const api = "services/api/build";
+    const allowed = (changes: Parameters<typeof synthesise>[0]) => pushes(statements(changes, api));
+    const without = [{ ...PUSH_IMAGES, Action: WITHOUT_LOOKING, Resource: repository("api") }];
+    expect(allowed({})).toStrictEqual([{ ...PUSH_IMAGES, Resource: repository("api") }]);
+    expect(allowed({ services: [service("api", { reuse: false })] })).toStrictEqual(without);
+    expect(allowed({ publisher: "docker" })).toStrictEqual(without);
+  });
+
+  test("one role looks for images where one service uses layers again", () => {
+    const actions = (reuse: readonly boolean[]) => {
+      const services = reuse.map((each, index) => service(`api${index}`, { reuse: each }));
+      const [push] = pushes(statements({ roles: "shared", services }, "build"));
+      return (push as { Action: readonly string[] }).Action;
+    };
+    expect(actions([true, false])).toStrictEqual(PUSH_IMAGES.Action);
+    expect(actions([false, false])).toStrictEqual(WITHOUT_LOOKING);
+  });
+
+  test("builds read exactly the repositories that they mount from", () => {
+    const services = [service("api", { mountFrom: ["team/base", "api", "base"] }), service("web")];
+    expect(mounts(statements({ services }, "services/api/build"))).toStrictEqual([
+      {
+        Sid: "MountLayers",
+        Effect: "Allow",
+        Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        Resource: [repository("base"), repository("team/base")],
+      },
+    ]);
+    expect(mounts(statements({ services }, "services/web/build"))).toStrictEqual([]);
+  });
+
+  test("one role reads what any service mounts from, but for the pipeline's own, which it may read anyway", () => {
+    const services = [
+      service("api", { mountFrom: ["web", "base"] }),
+      service("web", { mountFrom: ["base", "alpine"] }),
+    ];
+    expect(mounts(statements({ roles: "shared", services }, "build"))).toMatchObject([
+      { Resource: [repository("alpine"), repository("base")] },
+    ]);
+    const inside = [service("api", { mountFrom: ["web"] }), service("web")];
+    expect(mounts(statements({ roles: "shared", services: inside }, "build"))).toStrictEqual([]);
+  });
+});
+
 describe("IAM's limit of an inline policy", () => {
   /** Characters. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
   const INLINE_POLICY_LENGTH = 10_240;
   const ROOM_FOR_LONG_NAMES = 5_000;
+
+  test.each([["own"], ["shared"]] as const)(
+    "is not reached by the most repositories to mount from, with roles: %s",
+    (roles) => {
+      const mountFrom = Array.from({ length: 20 }, (_, index) => `${index}${"r".repeat(250)}`);
+      for (const [name, policy] of synthesise({ roles, defaults: { mountFrom } }).policies()) {
+        expect([name, JSON.stringify(policy).length < INLINE_POLICY_LENGTH]).toStrictEqual([name, true]);
+      }
+    },
+  );
 
   test.each([
     ["own", created],

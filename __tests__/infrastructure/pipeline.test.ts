@@ -133,11 +133,11 @@ describe("in a stack of one's own", () => {
   test("what is wrong is said before anything is made", () => {
     const stack = new TerraformStack(Testing.app(), "estate");
     const error = thrownBy(
-      () => new Pipeline(stack, "images", pipelineInput({ services: [{ name: "api", key: "a.tar" }] })),
+      () => new Pipeline(stack, "images", pipelineInput({ services: [{ name: "api", key: "a.rar" }] })),
     );
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as Error).message).toBe(
-      'services[0].key: must end in .zip, got "a.tar"\n1 problem in the configuration',
+      'services[0].key: must end in .zip, .tar, .tar.gz, .tgz or .tar.zst, got "a.rar"\n1 problem in the configuration',
     );
     expect(stack.node.children).toStrictEqual([]);
   });

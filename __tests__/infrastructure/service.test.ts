@@ -70,6 +70,62 @@ describe("the project", () => {
     });
   });
 
+  test.each([
+    [{ type: "BUILD_GENERAL1_2XLARGE" }, "LINUX_CONTAINER", "amazonlinux-x86_64-standard:5.0", true],
+    [{ architecture: "arm64" }, "ARM_CONTAINER", "amazonlinux-aarch64-standard:3.0", true],
+    [{ type: "BUILD_LAMBDA_1GB" }, "LINUX_LAMBDA_CONTAINER", "amazonlinux-x86_64-lambda-standard:nodejs22", false],
+    [
+      { type: "BUILD_LAMBDA_10GB", architecture: "arm64" },
+      "ARM_LAMBDA_CONTAINER",
+      "amazonlinux-aarch64-lambda-standard:nodejs22",
+      false,
+    ],
+  ] as const)(
+    "of compute %j: its environment, its image, and whether it takes timeouts",
+    (compute, type, image, takes) => {
+      const { environment, ...project } = projectOf({ name: "api", compute });
+      expect(environment).toMatchObject({
+        type,
+        compute_type: "type" in compute ? compute.type : "BUILD_GENERAL1_SMALL",
+        image: `aws/codebuild/${image}`,
+        privileged_mode: false,
+      });
+      expect(["build_timeout", "queued_timeout"].map((option) => option in project)).toStrictEqual([takes, takes]);
+    },
+  );
+
+  test("tells the publisher what it does not do by itself, and nothing else", () => {
+    const said = {
+      compression: "zstd",
+      reuse: false,
+      platform: "linux/arm64",
+      attestations: "drop",
+      mountFrom: ["team/base", "base"],
+      limits: { archive: "100GiB", layer: 1_000_000, ratio: 2.5 },
+    } as const;
+    const told = {
+      COMPRESSION: "zstd",
+      REUSE: "off",
+      PLATFORM: "linux/arm64",
+      ATTESTATIONS: "drop",
+      MOUNT_FROM: "base team/base",
+      MAX_ARCHIVE_BYTES: "107374182400",
+      MAX_LAYER_BYTES: "1000000",
+      MAX_RATIO: "2.5",
+    };
+    const plainly = variablesOf({ name: "api" });
+    expect(variablesOf({ name: "api", ...said })).toStrictEqual({ ...plainly, ...told });
+    const byItself = {
+      compression: "gzip",
+      reuse: true,
+      platform: "all",
+      attestations: "keep",
+      mountFrom: ["api"],
+      limits: {},
+    } as const;
+    expect(variablesOf({ name: "api", ...byItself })).toStrictEqual(plainly);
+  });
+
   test("has no MOVING_TAGS where there are none", () => {
     expect(variablesOf({ name: "api", movingTags: [] })).not.toHaveProperty("MOVING_TAGS");
   });

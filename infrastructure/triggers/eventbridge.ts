@@ -1,7 +1,9 @@
 import { CloudwatchEventRule } from "@cdktf/provider-aws/lib/cloudwatch-event-rule";
 import { CloudwatchEventTarget } from "@cdktf/provider-aws/lib/cloudwatch-event-target";
 import { Construct } from "constructs";
+import { endingsOf } from "../../config/key-endings";
 import { names } from "../../config/names";
+import type { PipelineConfig } from "../../config/schema";
 import type { BucketNotification } from "../drop-bucket";
 import { dropQueue } from "./drop-queue";
 import { eventPattern, RETRY_POLICY } from "./rules";
@@ -27,7 +29,7 @@ export class EventBridgeTrigger extends Construct implements Trigger {
     const rule = new CloudwatchEventRule(this, "rule", {
       name,
       description: `Leads the drops of ${config.bucket.name} to the queue of pipeline ${config.name}`,
-      eventPattern: renderPattern(name, config.bucket.name),
+      eventPattern: renderPattern(name, config),
     });
     const target = new CloudwatchEventTarget(this, "target", {
       rule: rule.name,
@@ -47,10 +49,11 @@ export class EventBridgeTrigger extends Construct implements Trigger {
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */
-function renderPattern(rule: string, bucket: string): string {
+function renderPattern(rule: string, { bucket, services }: PipelineConfig): string {
+  const suffixes = endingsOf(services.map(({ key }) => key)).map((suffix) => ({ suffix }));
   return eventPattern(rule, {
     source: ["aws.s3"],
     "detail-type": ["Object Created"],
-    detail: { bucket: { name: [bucket] }, object: { key: [{ suffix: ".zip" }] } },
+    detail: { bucket: { name: [bucket.name] }, object: { key: suffixes } },
   });
 }
