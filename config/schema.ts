@@ -29,10 +29,10 @@ const movingTags = z
     uniqueItems: true,
   });
 const buildTimeout = field.count("minutes", limits.BUILD_TIMEOUT_MINUTES).meta({
-  description: `Minutes after which a running build is stopped, ${limits.BUILD_TIMEOUT_MINUTES.min} to ${limits.BUILD_TIMEOUT_MINUTES.max}; ${limits.LAMBDA_TIMEOUT_MINUTES} on Lambda compute, which takes no other. Default: 30`,
+  description: `Minutes after which a running build is stopped, ${limits.BUILD_TIMEOUT_MINUTES.min} to ${limits.BUILD_TIMEOUT_MINUTES.max}; ${limits.LAMBDA_TIMEOUT_MINUTES} on Lambda compute, which takes no other. Default: 30.`,
 });
 const queuedTimeout = field.count("minutes", limits.QUEUED_TIMEOUT_MINUTES).meta({
-  description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}; not on Lambda compute. Default: 480`,
+  description: `Minutes after which a build that still waits for a machine is given up, ${limits.QUEUED_TIMEOUT_MINUTES.min} to ${limits.QUEUED_TIMEOUT_MINUTES.max}; not on Lambda compute. Default: 480.`,
 });
 const commands = z.array(field.command);
 const before = commands.meta({

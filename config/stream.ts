@@ -57,27 +57,27 @@ export const streamOptions = {
     .enum(COMPRESSIONS)
     .meta({
       description:
-        "How layers are sent that are not compressed yet. gzip: every client can pull it. zstd: smaller and faster, pulled by containerd 1.5, docker 23 and podman or newer. keep: as they are in the archive. Default: gzip",
+        "How layers are sent that are not compressed yet. gzip: every client can pull it. zstd: smaller and faster, pulled by containerd 1.5, docker 23 and podman or newer. keep: as they are in the archive. Default: gzip.",
     })
     .optional(),
   reuse: z
     .boolean()
     .meta({
       description:
-        "Use layers of the newest images in the repository again, so that only what changed is compressed and sent. Default: true",
+        "Use layers of the newest images in the repository again, so that only what changed is compressed and sent. Default: true.",
     })
     .optional(),
   platform: field.platform
     .meta({
       description:
-        "Which platform of an image for several is published: all, or os/architecture[/variant] such as linux/arm64. Default: all",
+        "Which platform of an image for several is published: all, or os/architecture[/variant] such as linux/arm64. Default: all.",
     })
     .optional(),
   attestations: z
     .enum(ATTESTATIONS)
     .meta({
       description:
-        "What is attached to an image for several platforms, such as provenance and SBOM, is published too or left out. Default: keep",
+        "What is attached to an image for several platforms, such as provenance and SBOM, is published too or left out. Default: keep.",
     })
     .optional(),
   mountFrom: z
@@ -91,7 +91,7 @@ export const streamOptions = {
       });
     })
     .meta({
-      description: `Other repositories of the same registry whose layers need not be sent again, at most ${limits.MOUNT_FROM.max}; the builds may read them. Default: none`,
+      description: `Other repositories of the same registry whose layers need not be sent again, at most ${limits.MOUNT_FROM.max}; the builds may read them. Default: none.`,
       uniqueItems: true,
     })
     .optional(),
@@ -100,18 +100,18 @@ export const streamOptions = {
       archive: size
         .meta({
           description:
-            "The largest drop that is read, in bytes or as 100GiB; what an archive unpacks to counts. Default: the publisher's",
+            "The largest drop that is read, in bytes or as 100GiB; what an archive unpacks to counts. Default: the publisher's.",
         })
         .optional(),
       layer: size
-        .meta({ description: "The largest layer, uncompressed, in bytes or as 20GiB. Default: the publisher's" })
+        .meta({ description: "The largest layer, uncompressed, in bytes or as 20GiB. Default: the publisher's." })
         .optional(),
       ratio: z
         .number({ error: RATIO_RULE })
         .min(limits.RATIO.min, RATIO_RULE)
         .max(limits.RATIO.max, RATIO_RULE)
         .meta({
-          description: "How many times its compressed size something may unpack to. Default: the publisher's",
+          description: "How many times its compressed size something may unpack to. Default: the publisher's.",
         })
         .optional(),
     })

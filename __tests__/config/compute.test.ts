@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parsePipeline } from "../../config/parse";
 import { loadProblems, loadText, pipeline, problemsOf, service } from "./make";
 
@@ -6,6 +8,16 @@ const ARM = "aws/codebuild/amazonlinux-aarch64-standard:3.0";
 const X86_LAMBDA = "aws/codebuild/amazonlinux-x86_64-lambda-standard:nodejs22";
 const ARM_LAMBDA = "aws/codebuild/amazonlinux-aarch64-lambda-standard:nodejs22";
 const LAMBDA = { type: "BUILD_LAMBDA_1GB" } as const;
+
+test("every example of the documentation is accepted", () => {
+  const page = readFileSync(join(__dirname, "..", "..", "docs", "compute.md"), "utf8");
+  const examples = [...page.matchAll(/```yaml\n([^`]*)```/g)].map(([, yaml = ""]) => yaml);
+  expect(examples).toHaveLength(4);
+  for (const yaml of examples) {
+    const services = yaml.includes("services:") ? "" : "services: [api]\n";
+    expect(loadProblems(`name: images\nregion: us-east-1\nbucket: drops\n${yaml}${services}`)).toEqual([]);
+  }
+});
 
 describe("type and architecture choose environment and image", () => {
   test.each([

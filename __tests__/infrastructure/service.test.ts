@@ -95,14 +95,14 @@ describe("the project", () => {
   );
 
   test("tells the publisher what it does not do by itself, and nothing else", () => {
-    const said = {
+    const said: Partial<Service> = {
       compression: "zstd",
       reuse: false,
       platform: "linux/arm64",
       attestations: "drop",
       mountFrom: ["team/base", "base"],
       limits: { archive: "100GiB", layer: 1_000_000, ratio: 2.5 },
-    } as const;
+    };
     const told = {
       COMPRESSION: "zstd",
       REUSE: "off",
@@ -115,14 +115,14 @@ describe("the project", () => {
     };
     const plainly = variablesOf({ name: "api" });
     expect(variablesOf({ name: "api", ...said })).toStrictEqual({ ...plainly, ...told });
-    const byItself = {
+    const byItself: Partial<Service> = {
       compression: "gzip",
       reuse: true,
       platform: "all",
       attestations: "keep",
       mountFrom: ["api"],
       limits: {},
-    } as const;
+    };
     expect(variablesOf({ name: "api", ...byItself })).toStrictEqual(plainly);
   });
 

@@ -85,10 +85,20 @@ describe("StartBuild", () => {
     expect(next.source?.buildspec).toBe(commands("echo changed"));
   });
 
+  test("an image of CodeBuild's own runs where it is made for", async () => {
+    await expect(bench.startBuild({ imageOverride: "aws/codebuild/amazonlinux-aarch64-standard:3.0" })).rejects.toEqual(
+      refused(
+        "InvalidInputException",
+        "AWS CodeBuild curated image aws/codebuild/amazonlinux-aarch64-standard:3.0 is not supported for projects with environment type LINUX_CONTAINER and compute type BUILD_GENERAL1_SMALL",
+      ),
+    );
+  });
+
   test("Lambda compute has no privilege and no timeouts of one's own", async () => {
     const lambda = {
       environmentTypeOverride: "LINUX_LAMBDA_CONTAINER",
       computeTypeOverride: "BUILD_LAMBDA_1GB",
+      imageOverride: "aws/codebuild/amazonlinux-x86_64-lambda-standard:nodejs22",
     } as const;
     expect((await bench.startBuild(lambda)).timeoutInMinutes).toBe(15);
     await expect(

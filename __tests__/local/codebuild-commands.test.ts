@@ -352,6 +352,32 @@ describe("what a buildspec must not be", () => {
   });
 });
 
+describe("what a build runs on", () => {
+  const buildspecOverride = buildspec({ build: { commands: ['echo "${BASH_VERSION:+bash}"'] } });
+
+  test.each([
+    ["LINUX_CONTAINER", "BUILD_GENERAL1_SMALL", "amazonlinux-x86_64-standard:5.0", 60],
+    ["ARM_CONTAINER", "BUILD_GENERAL1_2XLARGE", "amazonlinux-aarch64-standard:3.0", 60],
+    ["LINUX_LAMBDA_CONTAINER", "BUILD_LAMBDA_1GB", "amazonlinux-x86_64-lambda-standard:nodejs22", 15],
+    ["ARM_LAMBDA_CONTAINER", "BUILD_LAMBDA_10GB", "amazonlinux-aarch64-lambda-standard:nodejs22", 15],
+  ] as const)("%s is this machine; its sh is Amazon Linux's", async (type, computeType, name, minutes) => {
+    const projectName = `on-${name.replace(/[^a-z0-9]/g, "-")}`;
+    await bench.create({ name: projectName, environment: { type, computeType, image: `aws/codebuild/${name}` } });
+    const { build, output } = await bench.run({ projectName, buildspecOverride });
+    expect([build.buildStatus, build.timeoutInMinutes, output]).toEqual(["SUCCEEDED", minutes, "bash\n"]);
+  });
+
+  test("an image of one's own takes no runtime versions", async () => {
+    const phases = { install: { "runtime-versions": { nodejs: 22 } }, build: { commands: ["true"] } };
+    const imageOverride = "registry.example/node:22";
+    const { build } = await bench.run({ imageOverride, buildspecOverride: buildspec(phases) });
+    expect(contextOf(build, "DOWNLOAD_SOURCE")).toEqual({
+      statusCode: "YAML_FILE_ERROR",
+      message: "This build image does not support selecting runtime versions.",
+    });
+  });
+});
+
 describe("log", () => {
   test("reads as CodeBuild's, and is in CloudWatch Logs as in the file", async () => {
     const { build, log } = await run(

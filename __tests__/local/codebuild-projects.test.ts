@@ -189,8 +189,26 @@ describe("CreateProject", () => {
     expect((await bench.client.send(new ListProjectsCommand({}))).projects).toEqual([]);
   });
 
+  test.each([
+    ["ARM_CONTAINER", "BUILD_GENERAL1_SMALL", "amazonlinux-x86_64-standard:5.0"],
+    ["LINUX_CONTAINER", "BUILD_GENERAL1_SMALL", "amazonlinux-x86_64-lambda-standard:nodejs22"],
+    ["ARM_LAMBDA_CONTAINER", "BUILD_LAMBDA_1GB", "amazonlinux-x86_64-lambda-standard:nodejs22"],
+    ["LINUX_LAMBDA_CONTAINER", "BUILD_LAMBDA_1GB", "standard:7.0"],
+  ] as const)("refuses for %s and %s the image %s", async (type, computeType, name) => {
+    const image = `aws/codebuild/${name}`;
+    await expect(create({ environment: { type, computeType, image } })).rejects.toThrow(
+      `AWS CodeBuild curated image ${image} is not supported for projects with environment type ${type} and compute type ${computeType}`,
+    );
+    const own = await create({ environment: { type, computeType, image: `registry.example/${image}` } });
+    expect(own.environment?.type).toBe(type);
+  });
+
   test("Lambda compute: as it is documented, and not in China", async () => {
-    const lambda = { ...environment!, type: "LINUX_LAMBDA_CONTAINER", computeType: "BUILD_LAMBDA_2GB" } as const;
+    const lambda = {
+      type: "LINUX_LAMBDA_CONTAINER",
+      computeType: "BUILD_LAMBDA_2GB",
+      image: "aws/codebuild/amazonlinux-x86_64-lambda-standard:nodejs22",
+    } as const;
     expect((await create({ environment: lambda })).timeoutInMinutes).toBe(15);
     await expect(
       create({ name: "other", environment: lambda, timeoutInMinutes: 10, cache: { type: "S3", location: "b" } }),
@@ -199,6 +217,11 @@ describe("CreateProject", () => {
     await expect(beijing.send(new CreateProjectCommand(projectInput({ environment: lambda })))).rejects.toThrow(
       "Lambda compute is not available in cn-north-1; use LINUX_CONTAINER",
     );
+    const gov = new CodeBuildClient({ endpoint: bench.codebuild.url, region: "us-gov-west-1", credentials });
+    await expect(gov.send(new CreateProjectCommand(projectInput({ environment: lambda })))).rejects.toThrow(
+      "Lambda compute is not available in us-gov-west-1; use LINUX_CONTAINER",
+    );
+    gov.destroy();
     const { project } = await beijing.send(new CreateProjectCommand(projectInput()));
     expect(project?.arn).toBe("arn:aws-cn:codebuild:cn-north-1:123456789012:project/sample");
     expect(project?.encryptionKey).toBe("arn:aws-cn:kms:cn-north-1:123456789012:alias/aws/s3");

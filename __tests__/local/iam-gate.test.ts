@@ -4,7 +4,12 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { BatchGetBuildsCommand, CodeBuildClient, StartBuildCommand, StopBuildCommand } from "@aws-sdk/client-codebuild";
-import { BatchGetImageCommand, ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import {
+  BatchGetImageCommand,
+  DescribeImagesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+} from "@aws-sdk/client-ecr";
 import {
   GetBucketAclCommand,
   GetBucketLocationCommand,
@@ -272,6 +277,7 @@ test("as the SDK writes the calls", async () => {
   await s3.send(new GetBucketAclCommand({ Bucket }));
   aws.next = { body: "{}" };
   await new ECRClient(settings).send(new BatchGetImageCommand({ repositoryName: "r", imageIds: [] }));
+  await new ECRClient(settings).send(new DescribeImagesCommand({ repositoryName: "r" }));
   const bucket = "arn:aws-cn:s3:::drops";
   expect(asked()).toStrictEqual([
     ["s3:ListBucket", bucket],
@@ -281,5 +287,6 @@ test("as the SDK writes the calls", async () => {
     ["s3:GetBucketLocation", bucket],
     ["s3:GetBucketAcl", bucket],
     ["ecr:BatchGetImage", "arn:aws-cn:ecr:cn-north-1:123456789012:repository/r"],
+    ["ecr:DescribeImages", "arn:aws-cn:ecr:cn-north-1:123456789012:repository/r"],
   ]);
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Build, BuildNotDeleted, ListBuildsInput, StartBuildInput } from "@aws-sdk/client-codebuild";
 import { AccountLimitExceededException, InvalidInputException, ResourceNotFoundException } from "./errors";
+import { checkImage } from "./images";
 import { checkLambdaCompute } from "./lambda-compute";
 import { configure, logsLocation } from "./overrides";
 import { page } from "./paging";
@@ -138,6 +139,7 @@ export class Builds {
       timeoutInMinutes: input.timeoutInMinutesOverride,
       queuedTimeoutInMinutes: input.queuedTimeoutInMinutesOverride,
     });
+    checkImage(configured.environment);
     const uuid = randomUUID();
     const id = `${project.name}:${uuid}`;
     const buildNumber = (this.#lastNumbers.get(project.name) ?? 0) + 1;

@@ -15,6 +15,7 @@ import {
   type BuildFolders,
 } from "./environment";
 import { CommandFailed, PhaseError, PrivilegedModeError, YamlFileError } from "./errors";
+import { selectsRuntimes } from "./images";
 import type { BuildLog } from "./log";
 import type { Phases } from "./phases";
 import { Shell, type ShellKind } from "./shell";
@@ -142,6 +143,9 @@ export class Container {
   /** Runtimes are those of this machine: the log says which one stands in for the one that was asked for. */
   async #logRuntimes(buildspec: Buildspec): Promise<void> {
     const runtimes = Object.entries(buildspec.phases.install?.runtimeVersions ?? {});
+    if (runtimes.length > 0 && !selectsRuntimes(this.options.build.environment)) {
+      throw new YamlFileError("This build image does not support selecting runtime versions.");
+    }
     if (runtimes.length === 0) this.options.log.line("No runtime version selected in buildspec.");
     for (const [runtime, version] of runtimes) {
       const actual =

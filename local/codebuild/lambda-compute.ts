@@ -18,7 +18,8 @@ export function checkLambdaCompute(scope: Scope, project: Partial<CreateProjectI
     );
   }
   if (!lambda) return;
-  if (scope.partition === "aws-cn") {
+  // https://docs.aws.amazon.com/codebuild/latest/userguide/lambda.html#lambda.regions
+  if (scope.partition !== "aws") {
     throw new InvalidInputException(`Lambda compute is not available in ${scope.region}; use LINUX_CONTAINER`);
   }
   const given: Record<string, boolean> = {

@@ -9,6 +9,7 @@ import type {
   UpdateProjectVisibilityInput,
 } from "@aws-sdk/client-codebuild";
 import { ResourceAlreadyExistsException, ResourceNotFoundException } from "./errors";
+import { checkImage } from "./images";
 import { checkLambdaCompute, isLambdaCompute, lambdaTimeout } from "./lambda-compute";
 import { page } from "./paging";
 import { inputs, parseInput } from "./schema";
@@ -119,6 +120,7 @@ export class Projects {
 
   #store(input: NamedInput, created: Date | undefined, previous?: Project): StoredProject {
     checkLambdaCompute(this.scope, input);
+    checkImage(input.environment);
     const project = withDefaults(this.scope, input);
     project.created = created;
     project.lastModified = new Date();
