@@ -89,7 +89,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
         await steps.run(
           `read back and prove :${tag}`,
           () => proveDrop(clients, repository, image, tag, proxyUrl === undefined ? undefined : { proxyUrl }),
-          ({ config }) => `config ${config.digest}`,
+          ({ images: [{ config }] }) => `config ${config.digest}`,
         );
       }
       await steps.complete("terraform plan again", () => stack.plan(), nothingToChange);

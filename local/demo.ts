@@ -124,7 +124,8 @@ async function demo(options: { readonly megabytes: number; readonly keep: boolea
       const proof = await steps.run(
         `read back and prove :${tag}`,
         () => proveDrop(clients, repository, image, tag, environment.registry),
-        ({ config, layers }) => `config ${config.digest.slice(0, 19)}, ${layers.length} diffIDs: the archive's`,
+        ({ images: [{ config, layers }] }) =>
+          `config ${config.digest.slice(0, 19)}, ${layers.length} diffIDs: the archive's`,
       );
       if (tag === gitHash) for (const line of describeProof(proof).split("\n")) steps.detail(line);
     }

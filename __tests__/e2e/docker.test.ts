@@ -193,7 +193,7 @@ const SUCCEEDED = { buildStatus: "SUCCEEDED", exportedEnvironmentVariables: [{ n
     expect(build).toMatchObject(SUCCEEDED);
     expect(tags).toEqual(["0123abc", "staging"]);
     for (const tag of ["0123abc", "staging"]) {
-      const proof = await service.prove(packed, tag);
+      const [proof] = (await service.prove(packed, tag)).images;
       expect(proof.config.digest).toBe(packed.images[0]!.config);
       expect(proof.layers.map(({ diffId }) => diffId)).toEqual(packed.images[0]!.layers.map(({ diffId }) => diffId));
     }

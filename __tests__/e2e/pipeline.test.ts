@@ -136,7 +136,7 @@ describe("a drop", () => {
         authorization: await authorization(),
       },
     });
-    expect(proof?.layers).toHaveLength(image.layers);
+    expect(proof?.images[0].layers).toHaveLength(image.layers);
   });
 
   test("uploaded in parts, whose event comes twice, has one build, and is the same image", async () => {

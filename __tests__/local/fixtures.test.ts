@@ -55,8 +55,10 @@ describe.each(["legacy", "oci"] as const)("the %s layout", (layout) => {
     expect(images).toEqual([
       {
         references: [REFERENCE],
+        platform: "linux/arm64",
         config: sha256(config),
         layers: layers.map((layer) => ({ diffId: sha256(layer), bytes: layer.length })),
+        ...(layout === "oci" ? { manifest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string } : {}),
       },
     ]);
   });

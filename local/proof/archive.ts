@@ -1,24 +1,70 @@
-import { createReadStream } from "node:fs";
-import { posix } from "node:path";
-import type { Readable } from "node:stream";
-import { extract, type Header } from "tar-stream";
-import { openPromise } from "yauzl";
-import { collect, measure, type Content } from "./content";
-import { ArchiveMemberMissingError, ImageChoiceError, NotAnImageArchiveError, ProofError } from "./errors";
+import { digestOf, parseJson } from "./content";
+import type { ArchiveFile } from "./entries";
+import {
+  DigestMismatchError,
+  ImageChoiceError,
+  LayerCountError,
+  LayerDiffersError,
+  NotAnImageArchiveError,
+  SizeMismatchError,
+} from "./errors";
+import { readFiles, type ArchiveFiles } from "./files";
+import { attested, isIndexType, OCI_INDEX, platformName } from "./manifest";
+import type { Descriptor, Manifest, Platform } from "./manifest";
 
-export interface ArchiveLocation {
-  /** A docker-save tar, or a zip that holds one. */
-  readonly archive: string;
-  /** The tar's name within the zip. @default - `archive` is the tar itself */
-  readonly member?: string;
-  /** The name and tag of the image, where the archive holds several. */
+export interface ArchiveLocation extends ArchiveFile {
+  /** A name of the image as the archive has it, where it holds several. */
   readonly reference?: string;
 }
 
+export interface ArchivedManifest {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+export interface ArchivedLayer {
+  /** `sha256:<hex>` of the layer as it lies there. */
+  readonly digest: string;
+  /** `sha256:<hex>` of it without its compression. */
+  readonly contentDigest: string;
+}
+
+/** An image whose layers are those of its configuration. */
 export interface ArchivedImage {
+  readonly kind: "image";
+  /** `os/architecture[/variant]` by the index, else by the configuration. */
+  readonly platform: string;
   readonly config: Buffer;
-  /** `sha256:<hex>` of each layer's uncompressed tar, lowest first. */
-  readonly layers: readonly string[];
+  /** By the configuration. @default - it is the one of an attestation that has no files */
+  readonly diffIds?: readonly string[];
+  /** Lowest first. */
+  readonly layers: readonly ArchivedLayer[];
+  /** @default - the archive has none */
+  readonly manifest?: ArchivedManifest;
+  /** Of an attestation: digest of the manifest that it is about. */
+  readonly attests?: string;
+}
+
+export interface ArchivedIndex {
+  readonly kind: "index";
+  readonly manifest: ArchivedManifest;
+  /** In the order of the index, without those that the archive lacks. */
+  readonly images: readonly ArchivedImage[];
+  /** Platforms that the index names and the archive lacks. */
+  readonly missing: readonly string[];
+}
+
+/** One of the images that an archive lists. */
+export interface ListedImage {
+  /** As written: `host/path:tag`, or a tag alone. */
+  readonly references: readonly string[];
+  /** @throws ProofError where it is incomplete, or not what its digests say */
+  read(): ArchivedImage | ArchivedIndex;
+}
+
+interface Config {
+  readonly rootfs?: { readonly diff_ids?: readonly string[] };
 }
 
 interface ManifestItem {
@@ -27,104 +73,165 @@ interface ManifestItem {
   readonly Layers: readonly string[];
 }
 
-/** Reads one image out of an archive: twice through it, first for its table of contents, then for what that names. */
-export async function readArchivedImage(location: ArchiveLocation): Promise<ArchivedImage> {
-  const item = await readManifestItem(location);
-  const hashes = new Map<string, string>();
-  const links = new Map<string, string>();
-  let config: Buffer | undefined;
-  const wanted = new Set(item.Layers.map(normalize));
-  await eachEntry(location, async (name, entry, link) => {
-    if (link !== undefined) {
-      links.set(name, link);
-    } else if (name === normalize(item.Config)) {
-      config = await collect(entry);
-    } else if (wanted.has(name) || name.endsWith("/layer.tar")) {
-      // Every layer file, not only the wanted ones: a wanted one may be a link to a layer of another image.
-      hashes.set(name, (await measure(entry, name)).content.digest);
-    }
-    return "go on";
+/** Lists the images of an archive of any form; hashes all of it. */
+export async function readArchive(file: ArchiveFile): Promise<readonly ListedImage[]> {
+  const files = await readFiles(file);
+  const items = parseFile<readonly ManifestItem[]>(files, "manifest.json") ?? [];
+  const index = files.json("index.json");
+  const descriptors = parseFile<Manifest>(files, "index.json")?.manifests ?? [];
+  if (items.length === 0 && descriptors.length === 0) {
+    const has = index ? "its index.json names no image" : "it has no manifest.json and no index.json";
+    throw new NotAnImageArchiveError(file.archive, has);
+  }
+  if (index && isIndexOfOneImage(descriptors)) {
+    return [{ references: [], read: () => readIndex(files, describe(index, OCI_INDEX)) }];
+  }
+  const taken = new Set<ManifestItem>();
+  // A name each, one after the other: https://github.com/moby/moby/blob/v25.0.0/image/tarexport/save.go
+  const firsts = new Map([...descriptors].reverse().map((descriptor) => [descriptor.digest, descriptor]));
+  const listed = [...firsts.values()].reverse().map((first): ListedImage => {
+    const same = descriptors.filter(({ digest }) => digest === first.digest);
+    const configs = configsBelow(files, first);
+    const twins = items.filter(({ Config }) => configs.has(hexOf(Config)));
+    for (const item of twins) taken.add(item);
+    const names = [...same.flatMap(namesOf), ...twins.flatMap(({ RepoTags }) => RepoTags ?? [])];
+    return { references: [...new Set(names)], read: () => readDescribed(files, first) };
   });
-  if (!config) throw new NotAnImageArchiveError(location.archive, `its config ${item.Config} is missing`);
-  const layers = item.Layers.map((layer) => {
-    const name = normalize(layer);
-    const found = hashes.get(links.get(name) ?? name);
-    if (found === undefined) throw new NotAnImageArchiveError(location.archive, `its layer ${layer} is missing`);
-    return found;
-  });
-  return { config, layers };
+  const others = items.filter((item) => !taken.has(item));
+  return [...listed, ...others.map((item) => ({ references: item.RepoTags ?? [], read: () => readItem(files, item) }))];
 }
 
-async function readManifestItem(location: ArchiveLocation): Promise<ManifestItem> {
-  let items: readonly ManifestItem[] | undefined;
-  await eachEntry(location, async (name, entry) => {
-    if (name !== "manifest.json") return "go on";
-    items = JSON.parse((await collect(entry)).toString("utf8")) as ManifestItem[];
-    return "stop";
-  });
-  if (!items) throw new NotAnImageArchiveError(location.archive, "it has no manifest.json");
+/** Reads one image out of an archive. */
+export async function readArchivedImage(location: ArchiveLocation): Promise<ArchivedImage | ArchivedIndex> {
   const { archive, reference } = location;
-  const matching = reference === undefined ? items : items.filter((item) => item.RepoTags?.includes(reference));
-  const [item] = matching;
-  if (!item || matching.length > 1) {
-    const references = items.flatMap((one) => one.RepoTags ?? ["an image without a name"]);
-    throw new ImageChoiceError(archive, reference, references);
-  }
-  return item;
+  const all = await readArchive(location);
+  const matching = reference === undefined ? all : all.filter(({ references }) => references.includes(reference));
+  const [found] = matching;
+  if (found && matching.length === 1) return found.read();
+  const names = all.flatMap(({ references }) => (references.length === 0 ? ["an image without a name"] : references));
+  throw new ImageChoiceError(archive, reference, names);
 }
 
-type Visit = (name: string, content: Content, link: string | undefined) => Promise<"go on" | "stop">;
+/** Some writers list the platforms in index.json itself, and name none of them. */
+function isIndexOfOneImage(descriptors: readonly Descriptor[]): boolean {
+  return descriptors.length > 1 && descriptors.every((one) => one.platform && namesOf(one).length === 0);
+}
 
-async function eachEntry(location: ArchiveLocation, visit: Visit): Promise<void> {
-  const { stream, close } = await open(location);
-  const tar = extract();
-  stream.on("error", (error) => {
-    tar.destroy(error);
-  });
-  stream.pipe(tar);
-  try {
-    for await (const entry of tar) {
-      const name = normalize(entry.header.name);
-      if (entry.header.type !== "directory") {
-        if ((await visit(name, entry as Content, linkTarget(name, entry.header))) === "stop") break;
-      }
-      entry.resume();
+function namesOf({ annotations = {} }: Descriptor): readonly string[] {
+  const names = [annotations["io.containerd.image.name"], annotations["org.opencontainers.image.ref.name"]];
+  return names.filter((name) => name !== undefined);
+}
+
+/** Hexadecimal digests of the configurations that a manifest or an index leads to, as far as they are there. */
+function configsBelow(files: ArchiveFiles, { digest }: Descriptor): ReadonlySet<string> {
+  const manifest = parseFile<Manifest>(files, blobPath(digest));
+  const below = manifest?.manifests?.flatMap((child) => [...configsBelow(files, child)]) ?? [];
+  return new Set(manifest?.config ? [...below, hexOf(manifest.config.digest)] : below);
+}
+
+function readDescribed(files: ArchiveFiles, descriptor: Descriptor): ArchivedImage | ArchivedIndex {
+  return isIndexType(descriptor.mediaType) ? readIndex(files, descriptor) : readManifest(files, descriptor);
+}
+
+function readIndex(files: ArchiveFiles, descriptor: Descriptor): ArchivedIndex {
+  const manifest = readStoredManifest(files, descriptor);
+  const { manifests = [] } = parseJson<Manifest>(manifest.digest, manifest.bytes);
+  const isThere = ({ digest }: Descriptor): boolean => files.find(blobPath(digest)) !== undefined;
+  const images = manifests.filter(isThere).map((child) => {
+    if (isIndexType(child.mediaType)) {
+      throw new NotAnImageArchiveError(files.archive, `its index ${manifest.digest} holds another index`);
     }
-  } catch (error) {
-    throw error instanceof ProofError ? error : unreadable(location, error);
-  } finally {
-    stream.destroy();
-    close();
-  }
-}
-
-async function open(location: ArchiveLocation): Promise<{ stream: Readable; close: () => void }> {
-  const { archive, member } = location;
-  if (member === undefined) return { stream: createReadStream(archive), close: () => undefined };
-  const zip = await openPromise(archive, { autoClose: false }).catch((error: unknown) => {
-    throw unreadable(location, error);
+    return readManifest(files, child);
   });
-  const close = (): void => {
-    zip.close();
+  const missing = manifests.filter((child) => !isThere(child) && attested(child) === undefined);
+  return { kind: "index", manifest, images, missing: missing.map(platformOf) };
+}
+
+function readManifest(files: ArchiveFiles, descriptor: Descriptor): ArchivedImage {
+  const manifest = readStoredManifest(files, descriptor);
+  const { config, layers } = parseJson<Manifest>(manifest.digest, manifest.bytes);
+  if (!config || !layers) throw new NotAnImageArchiveError(files.archive, `${manifest.digest} is not a manifest`);
+  for (const blob of [config, ...layers]) verify(files, blob);
+  const attests = attested(descriptor);
+  return {
+    ...readImage(
+      files,
+      blobPath(config.digest),
+      layers.map(({ digest }) => blobPath(digest)),
+    ),
+    ...(descriptor.platform === undefined ? {} : { platform: platformName(descriptor.platform) }),
+    ...(attests === undefined ? {} : { attests }),
+    manifest,
   };
-  const names: string[] = [];
-  for await (const entry of zip.eachEntry()) {
-    if (entry.fileName === member) return { stream: await zip.openReadStreamPromise(entry), close };
-    names.push(entry.fileName);
+}
+
+function readItem(files: ArchiveFiles, { Config, Layers }: ManifestItem): ArchivedImage {
+  return readImage(files, Config, Layers);
+}
+
+function readImage(files: ArchiveFiles, configPath: string, layerPaths: readonly string[]): ArchivedImage {
+  const config = files.json(configPath);
+  if (!config) throw new NotAnImageArchiveError(files.archive, `its config ${configPath} is missing`);
+  const layers = layerPaths.map((path): ArchivedLayer => {
+    const file = files.find(path);
+    if (!file) throw new NotAnImageArchiveError(files.archive, `its layer ${path} is missing`);
+    return { digest: file.raw.digest, contentDigest: file.content.digest };
+  });
+  const { rootfs, ...platform } = parseJson<Partial<Platform> & Config>(configPath, config);
+  const diffIds = rootfs?.diff_ids;
+  if (diffIds) {
+    if (diffIds.length !== layers.length) throw new LayerCountError("archive", layers.length, diffIds.length);
+    for (const [index, { contentDigest }] of layers.entries()) {
+      const expected = diffIds[index] ?? "";
+      if (contentDigest !== expected) throw new LayerDiffersError(index, "archive", contentDigest, expected);
+    }
   }
-  close();
-  throw new ArchiveMemberMissingError(archive, member, names);
+  return {
+    kind: "image",
+    platform: platformOf({ platform }),
+    config,
+    ...(diffIds === undefined ? {} : { diffIds }),
+    layers,
+  };
 }
 
-function linkTarget(name: string, { type, linkname }: Header): string | undefined {
-  if (type === "symlink") return normalize(posix.join(posix.dirname(name), linkname));
-  return type === "link" ? normalize(linkname) : undefined;
+function readStoredManifest(files: ArchiveFiles, descriptor: Descriptor): ArchivedManifest {
+  // The one that is index.json itself is no blob.
+  const isIndexFile = digestOf(files.json("index.json") ?? Buffer.alloc(0)) === descriptor.digest;
+  const bytes = files.json(isIndexFile ? "index.json" : blobPath(descriptor.digest));
+  if (!bytes) throw new NotAnImageArchiveError(files.archive, `its manifest ${descriptor.digest} is missing`);
+  if (!isIndexFile) verify(files, descriptor);
+  return { digest: descriptor.digest, mediaType: descriptor.mediaType, bytes };
 }
 
-function normalize(name: string): string {
-  return posix.normalize(name).replace(/^\.?\//, "");
+/** That a blob is what a descriptor says of it. */
+function verify(files: ArchiveFiles, { digest, size }: Descriptor): void {
+  const file = files.find(blobPath(digest));
+  if (!file) return;
+  const what = `${files.archive}: ${blobPath(digest)}`;
+  if (file.raw.digest !== digest) throw new DigestMismatchError(what, file.raw.digest, digest);
+  if (file.raw.bytes !== size) throw new SizeMismatchError(what, file.raw.bytes, size);
 }
 
-function unreadable({ archive }: ArchiveLocation, cause: unknown): NotAnImageArchiveError {
-  return new NotAnImageArchiveError(archive, cause instanceof Error ? cause.message : String(cause), { cause });
+function describe(bytes: Buffer, mediaType: string): Descriptor {
+  return { mediaType, digest: digestOf(bytes), size: bytes.length };
+}
+
+function platformOf({ platform }: { readonly platform?: Partial<Platform> }): string {
+  const { os = "unknown", architecture = "unknown", variant } = platform ?? {};
+  return platformName({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+}
+
+function blobPath(digest: string): string {
+  return `blobs/${digest.replace(":", "/")}`;
+}
+
+/** `<hex>` of `sha256:<hex>`, `blobs/sha256/<hex>` or `<hex>.json`. */
+function hexOf(name: string): string {
+  return name.replace(/^.*[:/]/, "").replace(/\.json$/, "");
+}
+
+function parseFile<T>(files: ArchiveFiles, name: string): T | undefined {
+  const json = files.json(name);
+  return json && parseJson<T>(`${files.archive}: ${name}`, json);
 }

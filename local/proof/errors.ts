@@ -7,14 +7,15 @@ export abstract class ProofError extends Error {
 }
 
 export class ArchiveMemberMissingError extends ProofError {
-  constructor(archive: string, member: string, members: readonly string[]) {
-    super(`${archive} has no member ${member}; it has: ${members.join(", ") || "none"}`);
+  constructor(archive: string, member: string | undefined, members: readonly string[]) {
+    const lacks = member === undefined ? "is a zip that does not hold one file" : `has no member ${member}`;
+    super(`${archive} ${lacks}; it has: ${members.join(", ") || "none"}`);
   }
 }
 
 export class NotAnImageArchiveError extends ProofError {
   constructor(archive: string, reason: string, options?: ErrorOptions) {
-    super(`${archive} is not a docker-save archive: ${reason}`, options);
+    super(`${archive} is not an image archive: ${reason}`, options);
   }
 }
 
@@ -33,8 +34,46 @@ export class RegistryAnswerError extends ProofError {
 }
 
 export class ManifestKindError extends ProofError {
-  constructor(reference: string, mediaType: string) {
-    super(`${reference} is a ${mediaType}, expected the manifest of one image`);
+  constructor(reference: string, mediaType: string, expected: string) {
+    super(`${reference} is a ${mediaType}, expected ${expected}`);
+  }
+}
+
+/** The archive's image has several platforms, and none of that name. */
+export class PlatformChoiceError extends ProofError {
+  constructor(archive: string, platform: string, platforms: readonly string[]) {
+    super(`${archive} has no image for ${platform}; it has: ${platforms.join(", ") || "none"}`);
+  }
+}
+
+export class PlatformsDifferError extends ProofError {
+  constructor(reference: string, found: readonly string[], expected: readonly string[]) {
+    const list = (platforms: readonly string[]): string => platforms.join(", ") || "none";
+    super(`${reference} has images for ${list(found)}; the archive's are for ${list(expected)}`);
+  }
+}
+
+export class AttestationSubjectError extends ProofError {
+  constructor(reference: string, digest: string, found: string, expected: string) {
+    super(`${reference}: the attestation ${digest} is about ${found}, expected ${expected}`);
+  }
+}
+
+export class MediaTypeError extends ProofError {
+  constructor(what: string, found: string, expected: string) {
+    super(`${what} is called ${found}, expected ${expected}`);
+  }
+}
+
+export class ManifestChangedError extends ProofError {
+  constructor(reference: string, found: string, expected: string | undefined) {
+    super(`${reference} is ${found}, expected the archive's own: ${expected ?? "it has no manifest"}`);
+  }
+}
+
+export class InvalidJsonError extends ProofError {
+  constructor(what: string, cause: unknown) {
+    super(`${what} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
 
@@ -57,9 +96,8 @@ export class ConfigDiffersError extends ProofError {
 }
 
 export class LayerCountError extends ProofError {
-  constructor(counts: { readonly manifest: number; readonly config: number; readonly archive: number }) {
-    const { manifest, config, archive } = counts;
-    super(`layers: ${manifest} in the registry's manifest, ${config} diffIDs in the config, ${archive} in the archive`);
+  constructor(where: "registry" | "archive", found: number, expected: number) {
+    super(`layers: ${found} in the ${where}'s manifest, the config has ${expected} diffIDs`);
   }
 }
 
@@ -69,9 +107,17 @@ export class LayerDiffersError extends ProofError {
   }
 }
 
-export class LayerCompressionError extends ProofError {
-  constructor(what: string, compression: string) {
-    super(`${what} is compressed by ${compression}, expected gzip or none`);
+export class DamagedContentError extends ProofError {
+  constructor(what: string, compression: string, reason: string, options?: ErrorOptions) {
+    super(`${what} cannot be decompressed (${compression}): ${reason}`, options);
+  }
+}
+
+export class ZstdUnavailableError extends ProofError {
+  constructor(what: string, reason: string) {
+    super(
+      `${what} is compressed by zstd, expected the program zstd to read it with: ${reason}; install it (Debian's package \`zstd\`)`,
+    );
   }
 }
 

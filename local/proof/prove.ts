@@ -1,92 +1,220 @@
-import { readArchivedImage, type ArchiveLocation } from "./archive";
-import { collect, digestOf, measure } from "./content";
+import { readArchivedImage, type ArchivedImage, type ArchivedIndex, type ArchivedManifest } from "./archive";
+import { chooseExpected, type Expectation } from "./expectation";
+import { collect, digestOf, measure, parseJson } from "./content";
 import {
+  AttestationSubjectError,
   ConfigDiffersError,
   DigestMismatchError,
   LayerCountError,
   LayerDiffersError,
+  ManifestChangedError,
   ManifestKindError,
+  MediaTypeError,
+  PlatformsDifferError,
   SizeMismatchError,
 } from "./errors";
+import { attested, configType, isFileLayer, isIndexType, layerType, platformName } from "./manifest";
+import type { Descriptor, Manifest } from "./manifest";
 import type { ImageSource } from "./registry";
 
-interface ProvedLayer {
+export interface ProvedLayer {
   readonly digest: string;
   readonly mediaType: string;
   /** As it lies in the registry, in bytes. */
   readonly size: number;
+  /** Digest of it without its compression. */
   readonly diffId: string;
   /** Without compression, in bytes. */
   readonly contentSize: number;
+}
+
+export interface ProvedImage {
+  /** `os/architecture[/variant]` */
+  readonly platform: string;
+  /** Of the manifest. */
+  readonly digest: string;
+  readonly config: { readonly digest: string; readonly size: number };
+  /** Lowest first. */
+  readonly layers: readonly ProvedLayer[];
+  /** Of an attestation: digest of the manifest that it is about. */
+  readonly attests?: string;
 }
 
 /** What was seen to be true: the registry's image under this name is the archive's, byte for byte where it counts. */
 export interface Proof {
   /** `<host>/<repository>:<tag>` */
   readonly reference: string;
-  /** The manifest's digest, which the tag points to. */
+  /** Of the manifest or index that the tag points to. */
   readonly digest: string;
-  readonly config: { readonly digest: string; readonly size: number };
-  /** Lowest first. */
-  readonly layers: readonly ProvedLayer[];
-}
-
-interface Descriptor {
   readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface Manifest {
-  readonly config?: Descriptor;
-  readonly layers?: readonly Descriptor[];
+  /** The image, or those of the index in its order. */
+  readonly images: readonly [ProvedImage, ...ProvedImage[]];
 }
 
 /** Compares a published image with the archive it was made from; throws at the first difference. */
-export async function compare(reference: string, source: ImageSource, location: ArchiveLocation): Promise<Proof> {
-  const archived = await readArchivedImage(location);
-
-  const { bytes, mediaType, digest: announced } = await source.manifest();
-  const digest = digestOf(bytes);
-  if (announced !== undefined && announced !== digest) {
-    throw new DigestMismatchError(`manifest of ${reference}`, digest, announced);
+export async function compare(reference: string, source: ImageSource, expectation: Expectation): Promise<Proof> {
+  const { unchanged = false } = expectation;
+  const archived = chooseExpected(await readArchivedImage(expectation), expectation);
+  const top = await readManifest(reference, source, undefined);
+  const { digest, mediaType } = top;
+  if (archived.kind === "image") {
+    return { reference, digest, mediaType, images: [await proveImage(reference, top, source, archived, unchanged)] };
   }
-  const { config, layers } = JSON.parse(bytes.toString("utf8")) as Manifest;
-  if (!config || !layers) throw new ManifestKindError(reference, mediaType);
+  return {
+    reference,
+    digest,
+    mediaType,
+    images: await proveIndex(reference, top, source, archived, unchanged),
+  };
+}
+
+interface PublishedManifest {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly manifest: Manifest;
+}
+
+async function readManifest(
+  what: string,
+  source: ImageSource,
+  descriptor: Descriptor | undefined,
+): Promise<PublishedManifest> {
+  const { bytes, mediaType: announced, digest: header } = await source.manifest(descriptor?.digest);
+  const digest = digestOf(bytes);
+  if (header !== undefined && header !== digest) throw new DigestMismatchError(`manifest of ${what}`, digest, header);
+  if (descriptor) check(`manifest of ${what}`, { digest, bytes: bytes.length }, descriptor);
+  const manifest = parseJson<Manifest>(`manifest of ${what}`, bytes);
+  const mediaType = manifest.mediaType ?? announced ?? descriptor?.mediaType ?? "";
+  for (const called of [announced, descriptor?.mediaType]) {
+    if (called !== undefined && called !== mediaType)
+      throw new MediaTypeError(`manifest of ${what}`, called, mediaType);
+  }
+  return { digest, mediaType, manifest };
+}
+
+async function proveIndex(
+  reference: string,
+  { digest, mediaType, manifest }: PublishedManifest,
+  source: ImageSource,
+  archived: ArchivedIndex & { readonly isWhole: boolean },
+  unchanged: boolean,
+): Promise<readonly [ProvedImage, ...ProvedImage[]]> {
+  if (!isIndexType(mediaType)) throw new ManifestKindError(reference, mediaType, "an index of several platforms");
+  const { manifests = [] } = manifest;
+  const found = manifests.map(nameOf);
+  const expected = archived.images.map(nameOfArchived);
+  const [first, ...others] = pair(archived.images, manifests);
+  if (!first || found.toSorted().join() !== expected.toSorted().join()) {
+    throw new PlatformsDifferError(reference, found, expected);
+  }
+  // An index that lacks something is another one.
+  if (unchanged && archived.isWhole) checkUnchanged(reference, digest, archived.manifest);
+
+  const prove = async ([image, descriptor]: Pair): Promise<ProvedImage> => {
+    const what = `${reference} (${nameOf(descriptor)})`;
+    const child = await readManifest(what, source, descriptor);
+    const proved = await proveImage(what, child, source, image, unchanged);
+    const attests = attested(descriptor);
+    if (attests === undefined) return proved;
+    checkSubject(reference, { digest: child.digest, attests }, image, archived, manifests);
+    return { ...proved, attests };
+  };
+  const proved: [ProvedImage, ...ProvedImage[]] = [await prove(first)];
+  for (const other of others) proved.push(await prove(other));
+  return proved;
+}
+
+type Pair = readonly [ArchivedImage, Descriptor];
+
+/** In the index's order; of several with the same name, the first with the first. */
+function pair(images: readonly ArchivedImage[], descriptors: readonly Descriptor[]): Pair[] {
+  const left = [...images];
+  return descriptors.flatMap((descriptor): Pair[] => {
+    const at = left.findIndex((image) => nameOfArchived(image) === nameOf(descriptor));
+    const [image] = at < 0 ? [] : left.splice(at, 1);
+    return image ? [[image, descriptor]] : [];
+  });
+}
+
+function nameOf(descriptor: Descriptor): string {
+  if (attested(descriptor) !== undefined) return "attestation";
+  return descriptor.platform === undefined ? "unknown/unknown" : platformName(descriptor.platform);
+}
+
+function nameOfArchived({ attests, platform }: ArchivedImage): string {
+  return attests === undefined ? platform : "attestation";
+}
+
+/** The image that an attestation is about may have got another manifest; it is still the one of the same platform. */
+function checkSubject(
+  reference: string,
+  { digest, attests }: { readonly digest: string; readonly attests: string },
+  image: ArchivedImage,
+  archived: ArchivedIndex,
+  manifests: readonly Descriptor[],
+): void {
+  const subject = manifests.find((one) => one.digest === attests);
+  const expected = archived.images.find(({ manifest }) => manifest?.digest === image.attests)?.platform ?? "";
+  const found = subject ? nameOf(subject) : `${attests}, which the index does not name`;
+  if (found !== expected) throw new AttestationSubjectError(reference, digest, found, `the image for ${expected}`);
+}
+
+async function proveImage(
+  what: string,
+  { digest, mediaType, manifest }: PublishedManifest,
+  source: ImageSource,
+  archived: ArchivedImage,
+  unchanged: boolean,
+): Promise<ProvedImage> {
+  const { config, layers } = manifest;
+  if (!config || !layers) throw new ManifestKindError(what, mediaType, "the manifest of one image");
+  if (unchanged) checkUnchanged(what, digest, archived.manifest);
 
   const configBytes = await collect(await source.blob(config.digest));
   check("config", { digest: digestOf(configBytes), bytes: configBytes.length }, config);
-  const expected = digestOf(archived.config);
   // Equal digests and equal bytes are the same thing only as long as nobody finds a collision; bytes are cheap.
-  if (!configBytes.equals(archived.config)) throw new ConfigDiffersError(reference, config.digest, expected);
+  if (!configBytes.equals(archived.config)) {
+    throw new ConfigDiffersError(what, config.digest, digestOf(archived.config));
+  }
+  const isImage = archived.diffIds !== undefined;
+  const type = isImage ? configType(mediaType) : undefined;
+  if (type !== undefined && config.mediaType !== type) throw new MediaTypeError("config", config.mediaType, type);
 
-  const diffIds = diffIdsOf(archived.config);
-  const counts = { manifest: layers.length, config: diffIds.length, archive: archived.layers.length };
-  if (counts.manifest !== counts.config || counts.config !== counts.archive) throw new LayerCountError(counts);
-
+  const diffIds = archived.diffIds ?? archived.layers.map((layer) => layer.contentDigest);
+  if (layers.length !== diffIds.length) throw new LayerCountError("registry", layers.length, diffIds.length);
   const proved: ProvedLayer[] = [];
   for (const [index, layer] of layers.entries()) {
     const diffId = diffIds[index] ?? "";
-    const inArchive = archived.layers[index] ?? "";
-    if (inArchive !== diffId) throw new LayerDiffersError(index, "archive", inArchive, diffId);
-    const { raw, content } = await measure(await source.blob(layer.digest), `layer ${index} (${layer.digest})`);
-    check(`layer ${index}`, raw, layer);
-    if (content.digest !== diffId) throw new LayerDiffersError(index, "registry", content.digest, diffId);
-    proved.push({ ...pick(layer), diffId, contentSize: content.bytes });
+    proved.push(await proveLayer(index, mediaType, layer, diffId, source));
   }
-  return { reference, digest, config: { digest: config.digest, size: config.size }, layers: proved };
+  const { platform } = archived;
+  return { platform, digest, config: { digest: config.digest, size: config.size }, layers: proved };
 }
 
-function check(what: string, found: { digest: string; bytes: number }, descriptor: Descriptor): void {
-  if (found.digest !== descriptor.digest) throw new DigestMismatchError(what, found.digest, descriptor.digest);
-  if (found.bytes !== descriptor.size) throw new SizeMismatchError(what, found.bytes, descriptor.size);
+async function proveLayer(
+  index: number,
+  manifestType: string,
+  { digest, mediaType, size }: Descriptor,
+  diffId: string,
+  source: ImageSource,
+): Promise<ProvedLayer> {
+  const { raw, content, compression } = await measure(await source.blob(digest), `layer ${index} (${digest})`);
+  check(`layer ${index}`, raw, { digest, size });
+  if (content.digest !== diffId) throw new LayerDiffersError(index, "registry", content.digest, diffId);
+  const type = isFileLayer(mediaType) ? layerType(manifestType, compression) : undefined;
+  if (type !== undefined && mediaType !== type) throw new MediaTypeError(`layer ${index}`, mediaType, type);
+  return { digest, mediaType, size, diffId, contentSize: content.bytes };
 }
 
-function diffIdsOf(config: Buffer): readonly string[] {
-  const { rootfs } = JSON.parse(config.toString("utf8")) as { rootfs?: { diff_ids?: readonly string[] } };
-  return rootfs?.diff_ids ?? [];
+function checkUnchanged(reference: string, digest: string, archived: ArchivedManifest | undefined): void {
+  if (digest !== archived?.digest) throw new ManifestChangedError(reference, digest, archived?.digest);
 }
 
-function pick({ digest, mediaType, size }: Descriptor): Descriptor {
-  return { digest, mediaType, size };
+function check(
+  what: string,
+  found: { digest: string; bytes: number },
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+): void {
+  if (found.digest !== digest) throw new DigestMismatchError(what, found.digest, digest);
+  if (found.bytes !== size) throw new SizeMismatchError(what, found.bytes, size);
 }

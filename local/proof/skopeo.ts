@@ -21,7 +21,7 @@ export async function isInstalled(program: string): Promise<boolean> {
 
 /** Lets skopeo pull the image into a directory, and reads it there. */
 export async function pullWithSkopeo(location: RegistryLocation): Promise<ImageSource & { close(): Promise<void> }> {
-  const { host, repository, tag, authorization, proxyUrl, caFile } = location;
+  const { host, repository, tag, authorization, proxyUrl, caFile, plainHttp = false } = location;
   const directory = await mkdtemp(join(tmpdir(), "proof-"));
   const close = (): Promise<void> => rm(directory, { recursive: true });
   const image = join(directory, "image");
@@ -29,9 +29,10 @@ export async function pullWithSkopeo(location: RegistryLocation): Promise<ImageS
   try {
     // A file, not an argument: everybody on the machine can read arguments.
     const auth = join(directory, "auth.json");
-    const auths = { [host]: { auth: authorization.replace(/^Basic /i, "") } };
+    const auths = authorization === undefined ? {} : { [host]: { auth: authorization.replace(/^Basic /i, "") } };
     await writeFile(auth, JSON.stringify({ auths }), { mode: 0o600 });
-    const args = ["--insecure-policy", "copy", "--preserve-digests", "--src-authfile", auth];
+    const args = ["--insecure-policy", "copy", "--all", "--preserve-digests", "--src-authfile", auth];
+    if (plainHttp) args.push("--src-tls-verify=false");
     const { code, output } = await run("skopeo", [...args, `docker://${reference}`, `dir:${image}`], {
       ...(proxyUrl === undefined ? {} : { HTTPS_PROXY: proxyUrl }),
       ...(caFile === undefined ? {} : { SSL_CERT_FILE: caFile }),
@@ -42,13 +43,17 @@ export async function pullWithSkopeo(location: RegistryLocation): Promise<ImageS
     throw error;
   }
   return {
-    manifest: async () => {
-      const bytes = await readFile(join(image, "manifest.json"));
-      return { bytes, mediaType: "", digest: undefined };
-    },
-    blob: (digest) => Promise.resolve(createReadStream(join(image, digest.slice("sha256:".length)))),
+    // https://github.com/containers/image/blob/v5.24.0/directory/directory_transport.go
+    manifest: async (digest) => ({
+      bytes: await readFile(join(image, digest === undefined ? "manifest.json" : `${hex(digest)}.manifest.json`)),
+    }),
+    blob: (digest) => Promise.resolve(createReadStream(join(image, hex(digest)))),
     close,
   };
+}
+
+function hex(digest: string): string {
+  return digest.slice("sha256:".length);
 }
 
 function run(
