@@ -76,9 +76,9 @@ interface ManifestItem {
 /** Lists the images of an archive of any form; hashes all of it. */
 export async function readArchive(file: ArchiveFile): Promise<readonly ListedImage[]> {
   const files = await readFiles(file);
-  const items = parseFile<readonly ManifestItem[]>(files, "manifest.json") ?? [];
+  const items = (parseFile(files, "manifest.json") ?? []) as readonly ManifestItem[];
   const index = files.json("index.json");
-  const descriptors = parseFile<Manifest>(files, "index.json")?.manifests ?? [];
+  const { manifests: descriptors = [] } = (parseFile(files, "index.json") ?? {}) as Manifest;
   if (items.length === 0 && descriptors.length === 0) {
     const has = index ? "its index.json names no image" : "it has no manifest.json and no index.json";
     throw new NotAnImageArchiveError(file.archive, has);
@@ -124,7 +124,7 @@ function namesOf({ annotations = {} }: Descriptor): readonly string[] {
 
 /** Hexadecimal digests of the configurations that a manifest or an index leads to, as far as they are there. */
 function configsBelow(files: ArchiveFiles, { digest }: Descriptor): ReadonlySet<string> {
-  const manifest = parseFile<Manifest>(files, blobPath(digest));
+  const manifest = parseFile(files, blobPath(digest)) as Manifest | undefined;
   const below = manifest?.manifests?.flatMap((child) => [...configsBelow(files, child)]) ?? [];
   return new Set(manifest?.config ? [...below, hexOf(manifest.config.digest)] : below);
 }
@@ -135,7 +135,7 @@ function readDescribed(files: ArchiveFiles, descriptor: Descriptor): ArchivedIma
 
 function readIndex(files: ArchiveFiles, descriptor: Descriptor): ArchivedIndex {
   const manifest = readStoredManifest(files, descriptor);
-  const { manifests = [] } = parseJson<Manifest>(manifest.digest, manifest.bytes);
+  const { manifests = [] } = parseJson(manifest.digest, manifest.bytes) as Manifest;
   const isThere = ({ digest }: Descriptor): boolean => files.find(blobPath(digest)) !== undefined;
   const images = manifests.filter(isThere).map((child) => {
     if (isIndexType(child.mediaType)) {
@@ -149,7 +149,7 @@ function readIndex(files: ArchiveFiles, descriptor: Descriptor): ArchivedIndex {
 
 function readManifest(files: ArchiveFiles, descriptor: Descriptor): ArchivedImage {
   const manifest = readStoredManifest(files, descriptor);
-  const { config, layers } = parseJson<Manifest>(manifest.digest, manifest.bytes);
+  const { config, layers } = parseJson(manifest.digest, manifest.bytes) as Manifest;
   if (!config || !layers) throw new NotAnImageArchiveError(files.archive, `${manifest.digest} is not a manifest`);
   for (const blob of [config, ...layers]) verify(files, blob);
   const attests = attested(descriptor);
@@ -177,7 +177,7 @@ function readImage(files: ArchiveFiles, configPath: string, layerPaths: readonly
     if (!file) throw new NotAnImageArchiveError(files.archive, `its layer ${path} is missing`);
     return { digest: file.raw.digest, contentDigest: file.content.digest };
   });
-  const { rootfs, ...platform } = parseJson<Partial<Platform> & Config>(configPath, config);
+  const { rootfs, ...platform } = parseJson(configPath, config) as Partial<Platform> & Config;
   const diffIds = rootfs?.diff_ids;
   if (diffIds) {
     if (diffIds.length !== layers.length) throw new LayerCountError("archive", layers.length, diffIds.length);
@@ -231,7 +231,7 @@ function hexOf(name: string): string {
   return name.replace(/^.*[:/]/, "").replace(/\.json$/, "");
 }
 
-function parseFile<T>(files: ArchiveFiles, name: string): T | undefined {
+function parseFile(files: ArchiveFiles, name: string): unknown {
   const json = files.json(name);
-  return json && parseJson<T>(`${files.archive}: ${name}`, json);
+  return json && parseJson(`${files.archive}: ${name}`, json);
 }

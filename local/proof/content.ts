@@ -56,9 +56,9 @@ export function digestOf(content: Buffer): string {
 }
 
 /** @throws InvalidJsonError */
-export function parseJson<T>(what: string, bytes: Buffer): T {
+export function parseJson(what: string, bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString("utf8")) as T;
+    return JSON.parse(bytes.toString("utf8"));
   } catch (error) {
     throw new InvalidJsonError(what, error);
   }

@@ -39,7 +39,7 @@ export async function eachEntry(file: ArchiveFile, visit: (entry: ArchiveEntry) 
       const { header } = entry;
       const name = normalize(header.name);
       if (header.type !== "directory") {
-        await visit({ name, content: entry as Content, size: header.size ?? 0, link: linkTarget(name, header) });
+        await visit({ name, content: entry as Content, size: header.size, link: linkTarget(name, header) });
       }
       entry.resume();
     }
@@ -96,8 +96,8 @@ export function normalize(name: string): string {
 }
 
 function linkTarget(name: string, { type, linkname }: Header): string | undefined {
-  if (type === "symlink") return normalize(posix.join(posix.dirname(name), linkname ?? ""));
-  return type === "link" ? normalize(linkname ?? "") : undefined;
+  if (type === "symlink") return normalize(posix.join(posix.dirname(name), linkname));
+  return type === "link" ? normalize(linkname) : undefined;
 }
 
 function unreadable({ archive }: ArchiveFile, cause: unknown): NotAnImageArchiveError {

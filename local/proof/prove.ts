@@ -83,7 +83,7 @@ async function readManifest(
   const digest = digestOf(bytes);
   if (header !== undefined && header !== digest) throw new DigestMismatchError(`manifest of ${what}`, digest, header);
   if (descriptor) check(`manifest of ${what}`, { digest, bytes: bytes.length }, descriptor);
-  const manifest = parseJson<Manifest>(`manifest of ${what}`, bytes);
+  const manifest = parseJson(`manifest of ${what}`, bytes) as Manifest;
   const mediaType = manifest.mediaType ?? announced ?? descriptor?.mediaType ?? "";
   for (const called of [announced, descriptor?.mediaType]) {
     if (called !== undefined && called !== mediaType)

@@ -10,26 +10,24 @@ import { DamagedContentError, ZstdUnavailableError } from "./errors";
  * @throws ZstdUnavailableError, DamagedContentError, and what reading the source throws
  */
 export async function* unzstd(source: Content, what: string): AsyncGenerator<Uint8Array, void> {
-  const child = spawn("zstd", ["-d", "-c", "-q"], { stdio: "pipe" });
-  let started = true;
+  const child = spawn("zstd", ["-d", "-c", "-q"], { env: { PATH: process.env.PATH }, stdio: "pipe" });
   const ended = new Promise<string>((resolve) => {
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
     child.once("error", ({ message }) => {
-      started = false;
       resolve(message);
     });
     child.once("close", (code, signal) => {
       resolve(code === 0 ? "" : said.trim() || `it ended with ${signal ?? `code ${code ?? "none"}`}`);
     });
   });
-  let unread: { readonly error: unknown } | undefined;
+  const unread: unknown[] = [];
   // The source's own failures: that the program stops listening is told by how it ends.
   async function* watched(): AsyncGenerator<Uint8Array, void> {
     try {
       yield* source;
     } catch (error) {
-      unread = { error };
+      unread.push(error);
       throw error;
     }
   }
@@ -38,8 +36,8 @@ export async function* unzstd(source: Content, what: string): AsyncGenerator<Uin
     for await (const chunk of child.stdout) yield chunk as Buffer;
     const failure = await ended;
     await fed;
-    if (unread) throw unread.error;
-    if (!started) throw new ZstdUnavailableError(what, failure);
+    if (unread.length > 0) throw unread[0];
+    if (child.pid === undefined) throw new ZstdUnavailableError(what, failure);
     if (failure !== "") throw new DamagedContentError(what, "zstd", failure);
   } finally {
     child.kill("SIGKILL");
