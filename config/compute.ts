@@ -2,9 +2,9 @@ import { z } from "zod";
 import * as field from "./fields";
 import * as limits from "./limits";
 
-export const ARCHITECTURES = ["x86_64", "arm64"] as const;
+const ARCHITECTURES = ["x86_64", "arm64"] as const;
 
-export type Architecture = (typeof ARCHITECTURES)[number];
+type Architecture = (typeof ARCHITECTURES)[number];
 type ComputeType = (typeof limits.EC2_COMPUTE_TYPES)[number] | (typeof limits.LAMBDA_COMPUTE_TYPES)[number];
 
 /** Where builds run, with every default filled in. */
