@@ -1,22 +1,29 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buffer } from "node:stream/consumers";
-import type { ImageArchive } from "../../core/archive/image";
-import { openArchive } from "../../core/archive/open";
+import type { Image, ImageArchive, SavedImage } from "../../core/archive/image";
+import { openArchive, writeArchive, type OpenArchiveOptions } from "../../core/archive/open";
 import { parseReference } from "../../core/archive/reference";
-import { selectImage, type ImageRule } from "../../core/archive/select";
+import { selectImage, selectTaggedImage, type ImageRule } from "../../core/archive/select";
+import { LayerCheck, verifyLayers } from "../../core/archive/verify";
 import {
   bufferSource,
+  compressed,
+  containerdSave,
   dockerSave,
   layer,
+  nameFields,
+  ociImage,
+  ociLayout,
   REFERENCE,
   savedImage,
   sha256Hex,
   tar,
   tarEntry,
   zip,
+  zstdFrame,
 } from "../support/archives";
 
 const NAME = "s3://drops/web.zip";
@@ -34,8 +41,14 @@ async function open(archive: Buffer): Promise<ImageArchive> {
   return openObject(zip({ name: "image/web", data: archive }));
 }
 
-async function openObject(object: Buffer): Promise<ImageArchive> {
-  return openArchive(bufferSource(object, NAME), { archivePath: "image/web", spoolDirectory });
+async function openObject(object: Buffer, options: Partial<OpenArchiveOptions> = {}): Promise<ImageArchive> {
+  return openArchive(bufferSource(object, NAME), { archivePath: "image/web", spoolDirectory, ...options });
+}
+
+async function openFirst(archive: Buffer): Promise<Image> {
+  const image = await (await open(archive)).images[0]!.open();
+  if (image.kind !== "image") throw new Error("an index");
+  return image;
 }
 
 describe("reading", () => {
@@ -43,7 +56,7 @@ describe("reading", () => {
     const fixture = savedImage({ layout });
     const archive = await open(dockerSave({ layout }));
     expect(archive.images.map(({ references }) => references)).toEqual([[REFERENCE]]);
-    const image = await archive.images[0]!.open();
+    const image = await openFirst(dockerSave({ layout }));
     expect(image.config).toEqual(fixture.config);
     expect(image.configDigest).toBe(fixture.configDigest);
     expect(image.layers.map(({ diffId }) => diffId)).toEqual(
@@ -65,77 +78,101 @@ describe("reading", () => {
     const { entries, manifestItem } = savedImage({ layers: [base] });
     const item = { ...manifestItem, Layers: ["other/layer.tar"] };
     const link = tarEntry("other/layer.tar", "", { type: "2", link: `../${sha256Hex(base)}/layer.tar` });
-    const archive = await open(tar(...entries, link, tarEntry("manifest.json", JSON.stringify([item]))));
-    const [content] = (await archive.images[0]!.open()).layers.map((one) => one.content);
+    const archive = tar(...entries, link, tarEntry("manifest.json", JSON.stringify([item])));
+    const [content] = (await openFirst(archive)).layers.map((one) => one.content);
     expect(await content!.bytes(0, content!.size)).toEqual(base);
   });
 });
 
-const asObject = (found: string): string =>
-  `not supported yet: found ${found} as the object itself (${NAME}), expected a zip that holds the image archive at image/web; ` +
-  "put the output of `docker save` into a zip under that path";
+describe.each<[string, Buffer]>([
+  ["of docker", dockerSave()],
+  ["of docker 25", dockerSave({ layout: "docker25" })],
+  ["of containerd", containerdSave()],
+  ["an OCI layout", ociLayout({ listed: [[ociImage({ compression: "zstd" }), nameFields(REFERENCE)]] })],
+])("an archive %s", (_layout, archive) => {
+  const forms: [string, Buffer][] = [
+    ["tar", archive],
+    ["gzip", gzipSync(archive)],
+    ["zstd", zstdFrame(archive)],
+  ];
+  test.each([
+    ...forms,
+    ...forms.flatMap(([form, data]) =>
+      (["stored", "deflated"] as const).map((method): [string, Buffer] => [
+        `${form} in a zip, ${method}`,
+        zip({ name: "web", data, method }),
+      ]),
+    ),
+  ])("as %s is read, and written as a plain tar", async (_form, object) => {
+    const opened = await openObject(object, { archivePath: undefined });
+    const file = join(spoolDirectory, "image.tar");
+    const written = await writeArchive(bufferSource(object, NAME), { file });
+    expect(readFileSync(file).equals(archive)).toBe(true);
+    for (const { images } of [opened, written]) {
+      expect(images.map(({ references }) => references)).toEqual([[REFERENCE]]);
+      const image = await images[0]!.open();
+      if (image.kind !== "image") throw new Error("an index");
+      expect(image.layers).toHaveLength(2);
+      await verifyLayers(image.layers);
+    }
+  });
+});
+
+const refused = (name: string, found: string): string =>
+  `${name} is not an image archive: found ${found}, expected the tar that \`docker save\` writes, or an OCI layout, plain or compressed by ` +
+  "gzip or zstd, by itself or in a zip; save the image with `docker save` and upload it again";
 
 test.each([
-  ["a tar", dockerSave(), asObject("a tar")],
-  ["gzip", gzipSync(dockerSave()), asObject("gzip-compressed data")],
-  ["zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]), asObject("zstd-compressed data")],
+  ["text", Buffer.from("<html>"), refused(NAME, "data of no known format, starting with 3c68746d6c3e")],
+  ["nothing", Buffer.alloc(0), refused(NAME, "nothing")],
+  ["text in gzip", gzipSync("hello"), refused(NAME, "data of no known format, starting with 68656c6c6f")],
+  ["nothing in gzip", gzipSync(""), refused(NAME, "nothing")],
+  ["gzip in gzip", gzipSync(gzipSync(dockerSave())), refused(NAME, "gzip-compressed data")],
+  ["a zip in gzip", gzipSync(zip({ name: "image/web", data: dockerSave() })), refused(NAME, "a zip")],
   [
-    "text",
-    Buffer.from("<html>"),
-    `${NAME} is not a zip: found data of no known format, starting with 3c68746d6c3e (6 bytes), expected a zip that holds the image archive at ` +
-      "image/web; zip the output of `docker save` under that path and upload it again",
-  ],
-  [
-    "nothing",
-    Buffer.alloc(0),
-    `${NAME} is not a zip: found nothing (0 bytes), expected a zip that holds the image archive at image/web; ` +
-      "zip the output of `docker save` under that path and upload it again",
+    "xz",
+    Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]),
+    `not supported yet: found xz-compressed data (${NAME}), expected a tar, or a tar compressed by gzip or zstd; ` +
+      "decompress it, or compress it by gzip or zstd",
   ],
 ])("%s as the object is refused", async (_form, object, message) => {
   await expect(openObject(object)).rejects.toMatchObject({ message });
 });
 
 test.each([
-  [
-    "gzip",
-    gzipSync(dockerSave()),
-    `not supported yet: found gzip-compressed data (${ARCHIVE}), expected the plain tar that \`docker save\` writes; ` +
-      "decompress it before zipping it; the zip compresses it anyway",
-  ],
-  [
-    "a zip",
-    zip(),
-    `${ARCHIVE} is not an image archive: found a zip, expected the tar that \`docker save\` writes, with a manifest.json; ` +
-      "save the image with `docker save` and upload it again",
-  ],
-  [
-    "text",
-    Buffer.from("hello"),
-    `${ARCHIVE} is not an image archive: found data of no known format, starting with 68656c6c6f, expected the tar that ` +
-      "`docker save` writes, with a manifest.json; save the image with `docker save` and upload it again",
-  ],
+  ["a zip", zip(), refused(ARCHIVE, "a zip")],
+  ["text", Buffer.from("hello"), refused(ARCHIVE, "data of no known format, starting with 68656c6c6f")],
   [
     "a tar of files",
     tar(tarEntry("README", "x"), tarEntry("src/main.c", "y")),
-    `${ARCHIVE} is not an image archive: found a tar without manifest.json, holding README, src/main.c, expected the tar that ` +
-      "`docker save` writes, with a manifest.json; save the image with `docker save` and upload it again",
+    refused(ARCHIVE, "a tar without manifest.json and index.json, holding README, src/main.c"),
   ],
   [
-    "an OCI layout",
+    "an OCI layout of nothing",
     tar(tarEntry("oci-layout", "{}"), tarEntry("index.json", "{}")),
-    `not supported yet: found an OCI layout without manifest.json (${ARCHIVE}), expected the tar that \`docker save\` writes; ` +
-      "save the image with `docker save`, or convert it with `skopeo copy oci-archive:IN docker-archive:OUT`",
+    refused(ARCHIVE, "no image listed in index.json"),
   ],
   [
     "no image",
-    tar(tarEntry("manifest.json", "[]")),
-    `${ARCHIVE} is not an image archive: found a manifest.json that lists no image, expected the tar that \`docker save\` writes, ` +
-      "with a manifest.json; save the image with `docker save` and upload it again",
+    tar(tarEntry("manifest.json", "[]"), tarEntry("index.json", '{"manifests":null}')),
+    refused(ARCHIVE, "no image listed in manifest.json and index.json"),
   ],
   [
     "a manifest that is no list",
     tar(tarEntry("manifest.json", '{"schemaVersion":2}')),
     `manifest.json in ${ARCHIVE} cannot be understood: found Invalid input: expected array, received object at its root, ` +
+      "expected what `docker save` writes; save the image again with it",
+  ],
+  [
+    "a manifest that nests lists",
+    tar(tarEntry("manifest.json", `${"[".repeat(65)}${"]".repeat(65)}`)),
+    `manifest.json in ${ARCHIVE} cannot be understood: found JSON that is more than 64 levels deep, ` +
+      "expected what `docker save` writes; save the image again with it",
+  ],
+  [
+    "a manifest of 1,001 layers",
+    tar(tarEntry("manifest.json", JSON.stringify([{ Config: "c", Layers: Array(1001).fill("l") }]))),
+    `manifest.json in ${ARCHIVE} cannot be understood: found Too big: expected array to have <=1000 items at 0.Layers, ` +
       "expected what `docker save` writes; save the image again with it",
   ],
 ])("%s as the archive is refused", async (_form, archive, message) => {
@@ -149,8 +186,6 @@ test("a manifest that is no JSON is refused", async () => {
 });
 
 describe("an image is refused", () => {
-  const openFirst = async (archive: Buffer): Promise<unknown> => (await open(archive)).images[0]!.open();
-
   test("whose configuration is not what its name says", async () => {
     const configName = "0".repeat(64);
     const { configDigest } = savedImage();
@@ -163,7 +198,7 @@ describe("an image is refused", () => {
   test("that lists fewer layers than its configuration", async () => {
     const diffIds = [1, 2, 3].map((digit) => `sha256:${String(digit).repeat(64)}`);
     await expect(openFirst(dockerSave({ diffIds }))).rejects.toThrow(
-      `${ARCHIVE} contradicts itself: found 2 layers in manifest.json, expected 3 as in the image's configuration; ` +
+      `${ARCHIVE} contradicts itself: found 2 layers in its manifest, expected 3 as in the image's configuration; ` +
         "save the image again with `docker save` and upload it",
     );
   });
@@ -183,15 +218,81 @@ describe("an image is refused", () => {
     );
   });
 
-  test.each([
-    ["gzip", gzipSync(layer("base"))],
-    ["zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0])],
-  ])("whose layers are compressed by %s", async (format, bytes) => {
-    await expect(openFirst(dockerSave({ layout: "docker25", layers: [bytes] }))).rejects.toThrow(
-      `not supported yet: found a ${format}-compressed layer (blobs/sha256/${sha256Hex(bytes)} in ${ARCHIVE}), expected layers as plain tar; ` +
-        "save the image with a docker that does not use the containerd image store, " +
-        "or convert the archive with `skopeo copy docker-archive:IN docker-archive:OUT`",
+  test("that lies outside", async () => {
+    const { entries, manifestItem } = savedImage();
+    for (const Config of ["../config.json", "/config.json", "a\\config.json", "a/../../config.json"]) {
+      const item = { ...manifestItem, Config };
+      const archive = tar(...entries, tarEntry(Config, "{}"), tarEntry("manifest.json", JSON.stringify([item])));
+      await expect(openFirst(archive)).rejects.toMatchObject({
+        message:
+          `${ARCHIVE} has an unusable name: found ${Config} in manifest.json, expected the path of a file inside the archive; ` +
+          "save the image again with `docker save` and upload it",
+      });
+    }
+  });
+});
+
+describe("layers", () => {
+  test.each(["none", "gzip", "zstd"] as const)("compressed by %s", async (compression) => {
+    const [base, app] = [layer("base"), layer("app")];
+    const blobs = [base, app].map((bytes) => compressed(bytes, compression));
+    const diffIds = [base, app].map((bytes) => `sha256:${sha256Hex(bytes)}`);
+    const { layers } = await openFirst(dockerSave({ layout: "docker25", layers: blobs, diffIds }));
+    expect(layers.map(({ content: _, ...rest }) => rest)).toEqual(
+      blobs.map((bytes, at) => ({ diffId: diffIds[at], compression, digest: `sha256:${sha256Hex(bytes)}` })),
     );
+    await verifyLayers(layers);
+  });
+
+  test("that are not what the configuration lists", async () => {
+    const blob = gzipSync(layer("base"));
+    const diffId = `sha256:${"1".repeat(64)}`;
+    const { layers } = await openFirst(dockerSave({ layers: [blob], diffIds: [diffId] }));
+    await expect(verifyLayers(layers)).rejects.toMatchObject({
+      message:
+        `${sha256Hex(blob)}/layer.tar in ${ARCHIVE} is damaged: found a layer with the diffID sha256:${sha256Hex(layer("base"))}, ` +
+        `expected ${diffId}; nothing was tagged; save the image again with \`docker save\` and upload it`,
+    });
+  });
+
+  test("that are not what their names say", async () => {
+    const { entries, manifestItem } = savedImage({ layout: "docker25", layers: [layer("base")] });
+    const swapped = tarEntry((manifestItem.Layers as string[])[0]!, layer("evil"));
+    const archive = tar(entries[0]!, swapped, tarEntry("manifest.json", JSON.stringify([manifestItem])));
+    await expect(verifyLayers((await openFirst(archive)).layers)).rejects.toThrow(
+      `is damaged: found sha256:${sha256Hex(layer("evil"))}, expected sha256:${sha256Hex(layer("base"))}; nothing was tagged`,
+    );
+  });
+
+  test("that are cut", async () => {
+    const blob = gzipSync(layer("base")).subarray(0, -9);
+    const { layers } = await openFirst(dockerSave({ layers: [blob], diffIds: [`sha256:${sha256Hex(layer("base"))}`] }));
+    await expect(verifyLayers(layers)).rejects.toMatchObject({
+      message:
+        `${sha256Hex(blob)}/layer.tar in ${ARCHIVE} is truncated: found gzip-compressed data without its end, expected all of it; ` +
+        "compare the size with the original, save the image again and upload it",
+    });
+  });
+
+  test("that grow beyond a limit", async () => {
+    const plain = layer("base");
+    const { layers } = await openFirst(
+      dockerSave({ layers: [gzipSync(plain)], diffIds: [`sha256:${sha256Hex(plain)}`] }),
+    );
+    await verifyLayers(layers, { layer: plain.length, ratio: 500 });
+    await expect(verifyLayers(layers, { layer: plain.length - 1, ratio: 500 })).rejects.toThrow(
+      `is too large: found more than ${plain.length - 1} bytes when decompressing it, expected at most ${plain.length - 1}`,
+    );
+  });
+
+  test("a check passes the bytes on as they are, and knows their digest", async () => {
+    const plain = layer("base");
+    const blob = gzipSync(plain);
+    const { layers } = await openFirst(dockerSave({ layers: [blob], diffIds: [`sha256:${sha256Hex(plain)}`] }));
+    const { content } = layers[0]!;
+    const check = content.read(0, content.size).pipe(new LayerCheck(layers[0]!));
+    expect((await buffer(check)).equals(blob)).toBe(true);
+    expect([check.size, check.digest]).toEqual([blob.length, `sha256:${sha256Hex(blob)}`]);
   });
 });
 
@@ -242,12 +343,15 @@ describe("selection", () => {
 
   function archive(...images: readonly (readonly string[])[]): ImageArchive {
     const open = (): Promise<never> => Promise.reject(new Error("not opened by the selection"));
-    return { name: ARCHIVE, images: images.map((references, at) => ({ id: `image ${at}`, references, open })) };
+    return {
+      name: ARCHIVE,
+      images: images.map((references, at) => ({ id: `image ${at}`, references, digests: [], open })),
+    };
   }
 
   function select(overrides: Partial<ImageRule>, ...images: readonly (readonly string[])[]): string {
     const { image, gitHash } = selectImage(archive(...images), { ...rule, ...overrides });
-    return `${image.id} ${gitHash}`;
+    return `${image.id} ${gitHash ?? "-"}`;
   }
 
   test.each<[string, Partial<ImageRule>, string[][], string]>([
@@ -290,6 +394,7 @@ describe("selection", () => {
       [["host.example/tomofun/api:0123abc"]],
       "image 0 0123abc",
     ],
+    ["a tag alone", { account: undefined }, [["0123abc"]], "image 0 0123abc"],
     ["another tag rule", { tagPattern: /^v\d+$/ }, [[`${HOST}/tomofun/api:v12`]], "image 0 v12"],
   ])("takes %s", (_what, overrides, images, expected) => {
     expect(select(overrides, ...images)).toBe(expected);
@@ -312,6 +417,14 @@ describe("selection", () => {
       {},
       [["999999999999.dkr.ecr.us-east-1.amazonaws.com/tomofun/api:0123abc"], ["tomofun/api:0123abc"]],
       `${ARCHIVE} has no image for this service: found 999999999999.dkr.ecr.us-east-1.amazonaws.com/tomofun/api:0123abc, tomofun/api:0123abc, ` +
+        "expected a reference starting with 123456789012 that contains the repository tomofun/api; " +
+        "tag the image so before `docker save NAME:TAG`, or correct the service's account and repository",
+    ],
+    [
+      "a tag alone, where an account is asked for",
+      {},
+      [["0123abc"]],
+      `${ARCHIVE} has no image for this service: found 0123abc, ` +
         "expected a reference starting with 123456789012 that contains the repository tomofun/api; " +
         "tag the image so before `docker save NAME:TAG`, or correct the service's account and repository",
     ],
@@ -342,7 +455,7 @@ describe("selection", () => {
       "two images",
       {},
       [[`${HOST}/tomofun/api:0123abc`], [`${HOST}/tomofun/api:0123abd`]],
-      `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc, ${HOST}/tomofun/api:0123abd, ` +
+      `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc (image 0), ${HOST}/tomofun/api:0123abd (image 1), ` +
         "expected one image with one git hash under a reference starting with 123456789012 that contains the repository tomofun/api; " +
         "save only that image with `docker save NAME:TAG`",
     ],
@@ -350,7 +463,7 @@ describe("selection", () => {
       "one image with two hashes",
       {},
       [[`${HOST}/tomofun/api:0123abc`, `${HOST}/tomofun/api:0123abd`]],
-      `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc, ${HOST}/tomofun/api:0123abd, ` +
+      `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc (image 0), ${HOST}/tomofun/api:0123abd (image 0), ` +
         "expected one image with one git hash under a reference starting with 123456789012 that contains the repository tomofun/api; " +
         "save only that image with `docker save NAME:TAG`",
     ],
@@ -361,5 +474,79 @@ describe("selection", () => {
   test("lists at most ten references", () => {
     const many = Array.from({ length: 13 }, (_, at) => `other/image-${at}:0123abc`);
     expect(() => select({}, many)).toThrow(/other\/image-9:0123abc and 3 more, expected/);
+  });
+
+  describe("of an image that is named", () => {
+    const digest = (digit: string): `sha256:${string}` => `sha256:${digit.repeat(64)}`;
+    const image = (id: string, references: readonly string[], fields: Partial<SavedImage> = {}): SavedImage => ({
+      id,
+      references,
+      digests: [],
+      open: () => Promise.reject(new Error("not opened by the selection")),
+      ...fields,
+    });
+    const part = image(digest("5"), [], { digests: [digest("5"), digest("6")] });
+    const named: ImageArchive = {
+      name: ARCHIVE,
+      images: [
+        image("abc.json", ["redis:7"]),
+        image(digest("1"), ["host.example/web:0123abc", "host.example/web:latest"], {
+          digests: [digest("1"), digest("2")],
+        }),
+        image(digest("3"), ["twin:1"], { digests: [digest("3"), digest("4")] }),
+        image(digest("7"), ["twin:1", "v1"], { digests: [digest("7")], parts: [part] }),
+        image(digest("8"), ["a:0123abc", "a:0123abd"], { digests: [digest("8")] }),
+      ],
+    };
+
+    test.each([
+      ["its id", "abc.json", "abc.json", "redis:7", undefined],
+      ["the digest of its manifest", digest("1"), digest("1"), "host.example/web:0123abc", "0123abc"],
+      ["the digest of its configuration", digest("2"), digest("1"), "host.example/web:0123abc", "0123abc"],
+      ["the digest of an index", digest("7"), digest("7"), undefined, undefined],
+      ["the digest of an image in an index", digest("5"), digest("5"), undefined, undefined],
+      ["the digest of a configuration in an index", digest("6"), digest("5"), undefined, undefined],
+      ["its name", "host.example/web:0123abc", digest("1"), "host.example/web:0123abc", "0123abc"],
+      ["another name of it", "host.example/web:latest", digest("1"), "host.example/web:latest", "0123abc"],
+      ["its name in full", "docker.io/library/redis:7", "abc.json", "redis:7", undefined],
+      ["a name without a tag", "host.example/web", digest("1"), "host.example/web:latest", "0123abc"],
+      ["a tag alone", "v1", digest("7"), "v1", undefined],
+      ["a digest, of an image with two hashes", digest("8"), digest("8"), undefined, undefined],
+      ["one of two hashes", "a:0123abd", digest("8"), "a:0123abd", "0123abd"],
+    ])("by %s", (_what, name, id, reference, gitHash) => {
+      const selected = selectImage(named, { ...rule, image: name });
+      expect([selected.image.id, selected.reference?.text, selected.gitHash]).toEqual([id, reference, gitHash]);
+    });
+
+    const listed =
+      `redis:7 (abc.json), host.example/web:0123abc, host.example/web:latest (${digest("1")}, ${digest("2")}), ` +
+      `twin:1 (${digest("3")}, ${digest("4")}), twin:1, v1 (${digest("7")}), a:0123abc, a:0123abd (${digest("8")})`;
+
+    test("that is not there", () => {
+      expect(() => selectImage(named, { ...rule, image: "redis:8" })).toThrow(
+        new Error(
+          `${ARCHIVE} has no image redis:8: found ${listed}, expected that name or digest among them; name one of them`,
+        ),
+      );
+    });
+
+    test("by a name that two have", () => {
+      expect(() => selectImage(named, { ...rule, image: "twin:1" })).toThrow(
+        new Error(
+          `${ARCHIVE} has several images twin:1: found twin:1 (${digest("3")}, ${digest("4")}), twin:1, v1 (${digest("7")}), ` +
+            "expected one; name it by its digest",
+        ),
+      );
+    });
+
+    test("without a git hash, where one is needed", () => {
+      expect(selectTaggedImage(named, { ...rule, image: digest("1") }).gitHash).toBe("0123abc");
+      expect(() => selectTaggedImage(named, { ...rule, image: "redis:7" })).toThrow(
+        new Error(
+          `${ARCHIVE} has no image tagged with a git hash: found redis:7, expected a tag that matches ^[0-9a-f]{7,40}$; ` +
+            "tag the image with its git hash before `docker save NAME:TAG`",
+        ),
+      );
+    });
   });
 });

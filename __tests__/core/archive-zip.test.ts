@@ -1,29 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { crc32, deflateRawSync, gzipSync } from "node:zlib";
 import { ZipFile, type EndOptions } from "yazl";
-import { findZipMember, openZipMember, writeZipMember } from "../../core/archive/zip";
-import { bufferSource, zip } from "../support/archives";
+import { LIMITS, type ArchiveLimits } from "../../core/archive/limits";
+import { findZipMember, readZipMember, sliceZipMember } from "../../core/archive/zip";
+import { bufferSource, tar, tarEntry, zip, zstdFrame, type ZipMemberOptions } from "../support/archives";
 
 const NAME = "s3://drops/web.zip";
 const MEMBER = "image/web";
 const DATA = Buffer.from("layer ".repeat(1000));
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "archive-zip-"));
-});
-afterEach(() => {
-  rmSync(directory, { recursive: true });
-});
-
-async function read(bytes: Buffer, name = MEMBER): Promise<Buffer> {
+async function read(bytes: Buffer, name?: string): Promise<Buffer> {
   const source = bufferSource(bytes, NAME);
-  const opened = await openZipMember(source, await findZipMember(source, name), directory);
-  return opened.bytes(0, opened.size);
+  return buffer(readZipMember(source, await findZipMember(source, name ?? MEMBER)));
 }
 
 async function yazl(add: (file: ZipFile) => void, options?: EndOptions): Promise<Buffer> {
@@ -82,23 +71,101 @@ test("a name beyond ASCII", async () => {
   ).toEqual(DATA);
 });
 
-test("a stored member is read where it is: nothing is written", async () => {
+test("a stored member can be read where it is", async () => {
   const bytes = zip(
     { name: "first", data: Buffer.alloc(500_000), method: "stored" },
     { name: MEMBER, data: DATA, method: "stored" },
   );
   const source = bufferSource(bytes, NAME);
   const member = await findZipMember(source, MEMBER);
-  const opened = await openZipMember(source, member, directory);
+  const opened = sliceZipMember(source, member);
   const before = source.reads.length;
   expect((await opened.bytes(6, 11)).toString()).toBe("layer");
   expect(source.reads.slice(before)).toEqual([[member.start + 6, member.start + 11]]);
-  expect(await readdir(directory)).toEqual([]);
 });
 
-test("an inflated member gets a name of ours, never the zip's", async () => {
-  await read(zip({ name: "image/tricky name", data: DATA }), "image/tricky name");
-  expect(await readdir(directory)).toEqual(["archive"]);
+describe("without a name", () => {
+  const TAR = tar(tarEntry("a", "x"));
+  const find = async (...members: readonly ZipMemberOptions[]): Promise<string> =>
+    (await findZipMember(bufferSource(zip(...members), NAME))).name;
+
+  test.each<[string, ZipMemberOptions[]]>([
+    ["the only member, whatever it holds", [{ name: "one", data: DATA }]],
+    [
+      "the only one that is no folder",
+      [
+        { name: "folder/", data: Buffer.alloc(0) },
+        { name: "one", data: DATA },
+      ],
+    ],
+    [
+      "the only tar",
+      [
+        { name: "README", data: DATA },
+        { name: "one", data: TAR },
+      ],
+    ],
+    [
+      "the only gzip, stored",
+      [
+        { name: "one", data: gzipSync(TAR), method: "stored" },
+        { name: "empty", data: Buffer.alloc(0) },
+      ],
+    ],
+    [
+      "the only zstd",
+      [
+        { name: "other", data: DATA },
+        { name: "one", data: zstdFrame(TAR) },
+      ],
+    ],
+    [
+      "the only one that can be read",
+      [
+        { name: "secret", data: TAR, flags: 1 },
+        { name: "odd", data: TAR, methodField: 93 },
+        { name: "one", data: TAR },
+      ],
+    ],
+  ])("%s", async (_what, members) => {
+    expect(await find(...members)).toBe(`one in ${NAME}`);
+  });
+
+  test.each<[string, ZipMemberOptions[], string]>([
+    ["nothing", [], "no image archive: found no members"],
+    ["folders alone", [{ name: "folder/", data: Buffer.alloc(0) }], "no image archive: found no members"],
+    [
+      "no archive among several",
+      [
+        { name: "README", data: DATA },
+        { name: "LICENSE", data: DATA },
+      ],
+      "no image archive: found README, LICENSE",
+    ],
+    [
+      "several archives",
+      [
+        { name: "a", data: TAR },
+        { name: "README", data: DATA },
+        { name: "b", data: gzipSync(TAR) },
+      ],
+      "several image archives: found a, b",
+    ],
+  ])("%s is refused", async (_what, members, problem) => {
+    const remedy = problem.startsWith("no")
+      ? "zip the output of `docker save`"
+      : "name the member that is meant by its path";
+    await expect(find(...members)).rejects.toMatchObject({
+      message: `${NAME} has ${problem}, expected one member that is a tar, or a tar compressed by gzip or zstd; ${remedy}`,
+    });
+  });
+
+  test("of more than 100 files none is looked at", async () => {
+    const members = Array.from({ length: 101 }, (_, at) => ({ name: `${at}`, data: TAR }));
+    await expect(find(...members)).rejects.toThrow(
+      "found 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 91 more, expected one member",
+    );
+  });
 });
 
 const damaged = (problem: string): string =>
@@ -183,32 +250,45 @@ test("of many members, and of long names, a message shows the beginning", async 
   await expect(read(zip(...members))).rejects.toThrow(`found ${shown.join(", ")} and 2 more, expected a member`);
 });
 
-test("a disk that fills up meanwhile", async () => {
-  const source = bufferSource(zip({ name: MEMBER, data: DATA }), NAME);
-  const member = await findZipMember(source, MEMBER);
-  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
-  const filling = {
-    ...source,
-    read: () =>
-      new Readable({
-        read: (): never => {
-          throw full;
-        },
-      }),
-  };
-  await expect(openZipMember(filling, member, directory)).rejects.toThrow(/^no room to unpack the archive: found/);
+test("a size beyond the limit is refused before anything is read", async () => {
+  const find = (limits: Partial<ArchiveLimits>): Promise<unknown> =>
+    findZipMember(bufferSource(zip({ name: MEMBER, data: DATA }), NAME), MEMBER, { ...LIMITS, ...limits });
+  await find({ archive: DATA.length });
+  await expect(find({ archive: DATA.length - 1 })).rejects.toMatchObject({
+    message:
+      `image/web in ${NAME} is too large: found more than 5999 bytes when decompressing it, expected at most 5999; ` +
+      "look at what was saved, and raise the limit if all of it is meant",
+  });
 });
 
-test("more than fits on the disk is refused before it is written", async () => {
-  const source = bufferSource(zip({ name: MEMBER, data: DATA }), NAME);
-  const member = { ...(await findZipMember(source, MEMBER)), size: 2 ** 52 };
-  await expect(openZipMember(source, member, directory)).rejects.toThrow(
-    /^no room to unpack the archive: found \d+ bytes free in .*, expected 4503599627370496; choose a larger compute type, or store the archive in the zip without compression \(`zip -0`\), which needs no room$/,
-  );
-  await expect(writeZipMember(source, member, join(directory, "file"), { roomRemedy: "or none" })).rejects.toThrow(
-    /expected 4503599627370496; choose a larger compute type, or none$/,
-  );
-  expect(await readdir(directory)).toEqual([]);
+test("a member that claims to be 500 times as large as it is in the zip", async () => {
+  const size = 1 << 29;
+  const bytes = zip({ name: MEMBER, data: DATA, size });
+  const compressedSize = deflateRawSync(DATA).length;
+  await expect(findZipMember(bufferSource(bytes, NAME), MEMBER)).rejects.toMatchObject({
+    message:
+      `image/web in ${NAME} is suspiciously small: found ${size} bytes in ${compressedSize} compressed ones, expected at most 500 times as many; ` +
+      "look at what was saved, and upload it uncompressed if all of it is meant",
+  });
+});
+
+test("more than the deflated data in a member is refused, and waits for nothing", async () => {
+  const data = Buffer.concat([deflateRawSync(DATA), Buffer.from("more")]);
+  const bytes = zip({ name: MEMBER, data, method: "stored", methodField: 8, size: DATA.length, crc: crc32(DATA) });
+  await expect(read(bytes)).rejects.toMatchObject({
+    message: damaged("something behind the end when unpacking image/web"),
+  });
+});
+
+test("a member that ends behind the zip", async () => {
+  const bytes = zip({ name: MEMBER, data: DATA, method: "stored" });
+  // In the local header and in the directory.
+  for (const at of [18, 22, bytes.length - 22 - 46 - MEMBER.length + 20, bytes.length - 22 - 46 - MEMBER.length + 24]) {
+    bytes.writeUInt32LE(1_000_000, at);
+  }
+  await expect(read(bytes)).rejects.toMatchObject({
+    message: damaged(`file data overflows file bounds: 39 + 1000000 > ${bytes.length}`),
+  });
 });
 
 test("a zip that is cut anywhere is named so", async () => {

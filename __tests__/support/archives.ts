@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { crc32, deflateRawSync } from "node:zlib";
+import { crc32, deflateRawSync, gzipSync } from "node:zlib";
 import type { RandomAccess } from "../../core/archive/source";
 
 export function sha256Hex(bytes: Buffer): string {
@@ -111,6 +111,219 @@ export function dockerSave(...images: readonly SavedImageOptions[]): Buffer {
     ...new Map(saved.flatMap(({ entries }) => entries).map((entry) => [entry.toString("latin1"), entry])).values(),
     tarEntry("manifest.json", JSON.stringify(saved.map(({ manifestItem }) => manifestItem))),
   );
+}
+
+/** zstd of blocks that are stored or repeat a byte: nothing on this machine needs to know how to compress. */
+export function zstdFrame(data: Buffer, { windowSize = 1 << 17 } = {}): Buffer {
+  const block = (isLast: boolean, type: number, size: number, content: Buffer): Buffer => {
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((size << 3) | (type << 1) | (isLast ? 1 : 0), 0, 3);
+    return Buffer.concat([header, content]);
+  };
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < data.length || at === 0; at += 1 << 17) {
+    const content = data.subarray(at, at + (1 << 17));
+    const isLast = at + (1 << 17) >= data.length;
+    const isRun = content.length > 1 && content.every((byte) => byte === content[0]);
+    blocks.push(block(isLast, isRun ? 1 : 0, content.length, isRun ? content.subarray(0, 1) : content));
+  }
+  const window = (Math.log2(windowSize) - 10) << 3;
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, window]), ...blocks]);
+}
+
+export const MEDIA_TYPES = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar",
+  inToto: "application/vnd.in-toto+json",
+} as const;
+
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+export function compressed(bytes: Buffer, compression: LayerCompression): Buffer {
+  if (compression === "none") return bytes;
+  return compression === "gzip" ? gzipSync(bytes) : zstdFrame(bytes);
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+/** A manifest or an index, and every blob that it leads to. */
+export interface OciFixture {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly bytes: Buffer;
+  /** Its own among them. */
+  readonly blobs: readonly Buffer[];
+}
+
+export interface OciImageFixture extends OciFixture {
+  readonly config: Buffer;
+  readonly configDigest: string;
+  /** As they lie in the archive. */
+  readonly layers: readonly Buffer[];
+  readonly diffIds: readonly string[];
+  readonly platform: Platform;
+}
+
+export interface OciImageOptions {
+  /** Plain tars. */
+  readonly layers?: readonly Buffer[];
+  /** @default "gzip" */
+  readonly compression?: LayerCompression;
+  readonly platform?: Platform;
+  /** Laid over the descriptor of each layer. */
+  readonly layerFields?: Readonly<Record<string, unknown>>;
+  /** Laid over the manifest. */
+  readonly manifestFields?: Readonly<Record<string, unknown>>;
+  /** Laid over the configuration. */
+  readonly configFields?: Readonly<Record<string, unknown>>;
+}
+
+export function descriptor(mediaType: string, bytes: Buffer, fields: Readonly<Record<string, unknown>> = {}) {
+  return { mediaType, digest: `sha256:${sha256Hex(bytes)}`, size: bytes.length, ...fields };
+}
+
+/** An image as an OCI layout holds it. */
+export function ociImage(options: OciImageOptions = {}): OciImageFixture {
+  const compression = options.compression ?? "gzip";
+  const platform = options.platform ?? { os: "linux", architecture: "amd64" };
+  const plain = options.layers ?? [layer("base"), layer("app")];
+  const diffIds = plain.map((bytes) => `sha256:${sha256Hex(bytes)}`);
+  const layers = plain.map((bytes) => compressed(bytes, compression));
+  const config = json({ ...platform, rootfs: { type: "layers", diff_ids: diffIds }, ...options.configFields });
+  const layerType = compression === "none" ? MEDIA_TYPES.layer : `${MEDIA_TYPES.layer}+${compression}`;
+  const bytes = json({
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.manifest,
+    config: descriptor(MEDIA_TYPES.config, config),
+    layers: layers.map((blob) => descriptor(layerType, blob, options.layerFields)),
+    ...options.manifestFields,
+  });
+  const { digest } = descriptor(MEDIA_TYPES.manifest, bytes);
+  return {
+    mediaType: MEDIA_TYPES.manifest,
+    digest,
+    bytes,
+    blobs: [bytes, config, ...layers],
+    config,
+    configDigest: `sha256:${sha256Hex(config)}`,
+    layers,
+    diffIds,
+    platform,
+  };
+}
+
+/** What buildx attaches to an image: statements that are no file system. */
+export function attestation(): OciImageFixture {
+  const statement = json({ _type: "https://in-toto.io/Statement/v0.1" });
+  return ociImage({
+    layers: [statement],
+    compression: "none",
+    platform: { os: "unknown", architecture: "unknown" },
+    layerFields: { mediaType: MEDIA_TYPES.inToto },
+  });
+}
+
+/** How an index lists an attestation. */
+export function attestationFields(about: OciFixture): Readonly<Record<string, unknown>> {
+  return {
+    platform: { os: "unknown", architecture: "unknown" },
+    annotations: {
+      "vnd.docker.reference.type": "attestation-manifest",
+      "vnd.docker.reference.digest": about.digest,
+    },
+  };
+}
+
+export type Listed = readonly [fixture: OciFixture, fields?: Readonly<Record<string, unknown>>];
+
+export function ociIndex(...listed: readonly Listed[]): OciFixture {
+  const bytes = json({
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.index,
+    manifests: listed.map(([one, fields]) => descriptor(one.mediaType, one.bytes, fields)),
+  });
+  const { digest } = descriptor(MEDIA_TYPES.index, bytes);
+  return { mediaType: MEDIA_TYPES.index, digest, bytes, blobs: [bytes, ...listed.flatMap(([one]) => one.blobs)] };
+}
+
+export interface MultiPlatformFixture extends OciFixture {
+  readonly images: readonly OciImageFixture[];
+  readonly attestation: OciImageFixture;
+}
+
+/** An image for two platforms, the first with an attestation, as buildx builds it. */
+export function multiPlatform(options: Omit<OciImageOptions, "platform"> = {}): MultiPlatformFixture {
+  const platforms: Platform[] = [
+    { os: "linux", architecture: "amd64" },
+    { os: "linux", architecture: "arm64", variant: "v8" },
+  ];
+  const images = platforms.map((platform) =>
+    ociImage({ layers: [layer("base"), layer(platform.architecture)], ...options, platform }),
+  );
+  const attached = attestation();
+  const index = ociIndex(...images.map((image): Listed => [image, { platform: image.platform }]), [
+    attached,
+    attestationFields(images[0]!),
+  ]);
+  return { ...index, images, attestation: attached };
+}
+
+/** How containerd writes a name into an index.json. */
+export function nameFields(reference: string): Readonly<Record<string, unknown>> {
+  return {
+    annotations: {
+      "io.containerd.image.name": reference,
+      "org.opencontainers.image.ref.name": reference.slice(reference.lastIndexOf(":") + 1),
+    },
+  };
+}
+
+export interface OciLayoutOptions {
+  readonly listed: readonly Listed[];
+  /** Blobs that are not in the archive. */
+  readonly without?: readonly Buffer[];
+  /** Further entries. @default [] */
+  readonly entries?: readonly Buffer[];
+}
+
+/** An OCI layout as a tar. */
+export function ociLayout({ listed, without = [], entries = [] }: OciLayoutOptions): Buffer {
+  const missing = new Set(without.map(sha256Hex));
+  const blobs = new Map(listed.flatMap(([one]) => one.blobs).map((bytes) => [sha256Hex(bytes), bytes]));
+  const index = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.index,
+    manifests: listed.map(([one, fields]) => descriptor(one.mediaType, one.bytes, fields)),
+  };
+  return tar(
+    ...[...blobs].filter(([hex]) => !missing.has(hex)).map(([hex, bytes]) => tarEntry(`blobs/sha256/${hex}`, bytes)),
+    tarEntry("index.json", json(index)),
+    ...entries,
+    tarEntry("oci-layout", '{"imageLayoutVersion":"1.0.0"}'),
+  );
+}
+
+/** What `docker save` writes of an image in containerd's store: index.json and manifest.json, both with the name. */
+export function containerdSave(image: OciImageFixture = ociImage(), reference: string = REFERENCE): Buffer {
+  const item = {
+    Config: `blobs/sha256/${image.configDigest.slice(7)}`,
+    RepoTags: [reference],
+    Layers: image.layers.map((bytes) => `blobs/sha256/${sha256Hex(bytes)}`),
+  };
+  return ociLayout({
+    listed: [[image, nameFields(reference)]],
+    entries: [tarEntry("manifest.json", json([item]))],
+  });
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
 }
 
 export interface ZipMemberOptions {

@@ -23,7 +23,7 @@ export async function readImages(tar: TarIndex): Promise<ImageArchive> {
 
 function withoutImages(tar: TarIndex): string {
   const lists = [MANIFEST, INDEX].filter((file) => tar.has(file));
-  if (lists.length > 0) return `a ${lists.join(" and an ")} that lists no image`;
+  if (lists.length > 0) return `no image listed in ${lists.join(" and ")}`;
   return `a tar without ${MANIFEST} and ${INDEX}, holding ${list(tar.names, "no files")}`;
 }
 

@@ -177,7 +177,7 @@ class Layout {
       mediaType: z.string().nullish(),
       config: descriptorSchema,
       layers: boundedArray(descriptorSchema, layers),
-      manifests: z.undefined("an index and a manifest in one"),
+      manifests: z.undefined("an index and a manifest in one").optional(),
     });
     const what = `${blobPath(manifest.digest)} in ${this.tar.source.name}`;
     const { mediaType, ...content } = this.documents.parse(schema, manifest.bytes, what);
@@ -191,7 +191,7 @@ class Layout {
     const schema = z.object({
       mediaType: z.string().nullish(),
       manifests: boundedArray(z.unknown(), images).nullish(),
-      layers: z.undefined("an index and a manifest in one"),
+      layers: z.undefined("an index and a manifest in one").optional(),
     });
     const { mediaType, manifests } = this.documents.parse(schema, bytes, what);
     checkMediaType(mediaType, expected, what);

@@ -171,11 +171,7 @@ function isReadable({ compressionMethod }: Entry): boolean {
 
 async function openEntry(file: ZipFile, zip: RandomAccess, entry: Entry): Promise<ZipMember> {
   if (entry.isEncrypted()) throw encrypted(`${entry.fileName} in ${zip.name}`);
-  const member = await checkLocalHeader(file, zip, entry);
-  if (member.start + member.compressedSize > zip.size) {
-    throw new BrokenZipError(zip.name, `${entry.fileName} ending behind its last byte`);
-  }
-  return member;
+  return checkLocalHeader(file, zip, entry);
 }
 
 function memberOf(zipName: string, name: string): string {
