@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { sha256 } from "../../core/digest";
 import type { KnownBlob, StreamedBlob } from "../../core/registry/repository";
 
-const CHUNK = 65_536;
+const CHUNK = 1_000_000;
 
 /** A blob of known digest, and where it was opened. */
 export function known(bytes: Buffer): KnownBlob & { readonly starts: readonly number[] } {

@@ -80,10 +80,11 @@ export class Connection {
    */
   async once(action: string, request: HttpRequest, expected: readonly number[]): Promise<HttpResponse> {
     const response = await this.#send(action, request, expected);
+    const isExpected = expected.includes(response.status);
+    if (isExpected && response.status !== 404) return response;
     const refusal = readRefusal(this.host, response);
     // A missing manifest is an answer; a missing repository is not.
-    const isMissing = response.status === 404 && refusal.code === "NAME_UNKNOWN";
-    if (expected.includes(response.status) && !isMissing) return response;
+    if (isExpected && refusal.code !== "NAME_UNKNOWN") return response;
     if (refusal.code === "NAME_UNKNOWN") throw new RepositoryMissingError(action, this.name, refusal);
     if (refusal.status === 401 || refusal.status === 403) throw new RegistryDeniedError(action, this.name, refusal);
     throw new RegistryRefusedError(action, refusal);
