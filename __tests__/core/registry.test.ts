@@ -4,11 +4,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../../core/digest";
-import type { Credentials } from "../../core/registry/credentials";
+import { BasicCredentials, type Credentials } from "../../core/registry/credentials";
+import { RegistryDeniedError, RegistryRefusedError } from "../../core/registry/errors";
 import { registryRegion, registryUrl } from "../../core/registry/host";
 import { MEDIA_TYPES } from "../../core/registry/manifest";
 import { Repository } from "../../core/registry/repository";
 import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
+import { answer } from "../support/registry-faults";
 
 const NAME = "tomofun/web";
 const BASE = `/v2/${NAME}`;
@@ -35,12 +37,6 @@ function connect(credentials?: Credentials): Repository {
   return new Repository({ registry: registry.url, name: NAME, credentials, retry });
 }
 
-function answer(response: ServerResponse, status: number, code: string, message: string, headers = {}): true {
-  response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify({ errors: [{ code, message }] }));
-  return true;
-}
-
 describe("manifests", () => {
   test("are read back by tag, with digest and media type", async () => {
     expect(await repository.manifest("0123abc")).toBeUndefined();
@@ -51,6 +47,79 @@ describe("manifests", () => {
       `PUT ${BASE}/manifests/0123abc`,
       `GET ${BASE}/manifests/0123abc`,
     ]);
+  });
+
+  test.each([MEDIA_TYPES.dockerManifest, MEDIA_TYPES.ociManifest, MEDIA_TYPES.dockerList, MEDIA_TYPES.ociIndex])(
+    "of the type %s are accepted, and read by digest",
+    async (mediaType) => {
+      const accepted: (string | undefined)[] = [];
+      registry.intercept = (request) => {
+        if (request.method === "GET") accepted.push(request.headers.accept);
+        return false;
+      };
+      const manifest = { mediaType, bytes: MANIFEST.bytes };
+      const digest = sha256(MANIFEST.bytes);
+      await repository.putManifest(digest, manifest);
+      expect(await repository.manifest(digest)).toEqual({ ...manifest, digest });
+      expect(accepted[0]?.split(", ")).toContain(mediaType);
+      expect(registry.requests).toEqual([`PUT ${BASE}/manifests/${digest}`, `GET ${BASE}/manifests/${digest}`]);
+    },
+  );
+
+  test("are looked at without being read", async () => {
+    expect(await repository.headManifest("0123abc")).toBeUndefined();
+    await repository.putManifest("0123abc", MANIFEST);
+    expect(await repository.headManifest("0123abc")).toEqual({
+      digest: sha256(MANIFEST.bytes),
+      mediaType: MEDIA_TYPES.dockerManifest,
+    });
+    expect(registry.requests).toEqual([
+      `HEAD ${BASE}/manifests/0123abc`,
+      `PUT ${BASE}/manifests/0123abc`,
+      `HEAD ${BASE}/manifests/0123abc`,
+    ]);
+  });
+
+  test.each([
+    ["names no digest", 200],
+    ["knows no HEAD", 405],
+  ])("are read where the registry %s", async (_what, status) => {
+    await repository.putManifest("0123abc", MANIFEST);
+    registry.intercept = (request, response) => {
+      if (request.method !== "HEAD") return false;
+      response.writeHead(status).end();
+      return true;
+    };
+    expect(await repository.headManifest("0123abc")).toMatchObject({ digest: sha256(MANIFEST.bytes) });
+    expect(registry.requests.slice(1)).toEqual([`HEAD ${BASE}/manifests/0123abc`, `GET ${BASE}/manifests/0123abc`]);
+  });
+
+  test.each([
+    ["by tag", "0123abc", ":0123abc"],
+    ["by digest", sha256(MANIFEST.bytes), `@${sha256(MANIFEST.bytes)}`],
+  ])("that are not what the registry says are refused (%s)", async (_how, reference, name) => {
+    registry.intercept = (_request, response) => {
+      response.writeHead(200, { "docker-content-digest": sha256(MANIFEST.bytes) }).end("{}");
+      return true;
+    };
+    await expect(repository.manifest(reference)).rejects.toThrow(
+      `reading the manifest of ${host}/tomofun/web${name}: found bytes with the digest ${sha256(Buffer.from("{}"))}, ` +
+        `expected ${sha256(MANIFEST.bytes)}; look at the registry, or at the proxy in front of it`,
+    );
+  });
+
+  test("that are there under an immutable tag need not be written: ECR refuses even the same one", async () => {
+    await repository.putManifest("0123abc", MANIFEST);
+    registry.intercept = (request, response) =>
+      request.method === "PUT" && answer(response, 400, "TAG_INVALID", "the repository is immutable");
+    await repository.putManifest("0123abc", MANIFEST);
+    expect(registry.requests.slice(1)).toEqual([`PUT ${BASE}/manifests/0123abc`, `HEAD ${BASE}/manifests/0123abc`]);
+  });
+
+  test("whose answer was lost are not written again", async () => {
+    registry.intercept = ({ method }) => ({ losesAnswer: method === "PUT" });
+    await repository.putManifest("0123abc", MANIFEST);
+    expect(registry.requests).toEqual([`PUT ${BASE}/manifests/0123abc`, `HEAD ${BASE}/manifests/0123abc`]);
   });
 });
 
@@ -104,12 +173,31 @@ describe("redirects", () => {
     expect(registry.requests).toHaveLength(6);
   });
 
-  test("of a HEAD say that the blob is there", async () => {
+  test("of a HEAD by 307 say that the blob is there", async () => {
     registry.intercept = (_request, response) => {
       response.writeHead(307, { location: "http://nowhere.invalid/" }).end();
       return true;
     };
     expect(await repository.hasBlob(sha256(Buffer.from("x")))).toBe(true);
+  });
+
+  test("of a HEAD for another reason are followed", async () => {
+    registry.intercept = (request, response) => {
+      if (request.url === "/moved") response.writeHead(404).end();
+      else response.writeHead(301, { location: "/moved" }).end();
+      return true;
+    };
+    expect(await repository.hasBlob(sha256(Buffer.from("x")))).toBe(false);
+    expect(registry.requests.at(-1)).toBe("HEAD /moved");
+  });
+
+  test("of anything else are not", async () => {
+    registry.intercept = (_request, response) => {
+      response.writeHead(308, { location: "/moved" }).end();
+      return true;
+    };
+    await expect(repository.putManifest("0123abc", MANIFEST)).rejects.toThrow("found HTTP 308 from");
+    expect(registry.requests).toHaveLength(1);
   });
 });
 
@@ -133,6 +221,29 @@ describe("tokens", () => {
     await connect(credentials).putManifest("0123abc", MANIFEST);
     expect(credentials.renewed).toEqual(["Basic 0"]);
     expect(registry.requests).toEqual([`PUT ${BASE}/manifests/0123abc`, `PUT ${BASE}/manifests/0123abc`]);
+  });
+
+  test("that may have run out are renewed: an answer to HEAD does not say", async () => {
+    const credentials = tokens();
+    registry.intercept = (request, response) => {
+      if (request.headers.authorization !== "Basic 0") return false;
+      response.writeHead(403).end();
+      return true;
+    };
+    expect(await connect(credentials).headManifest("0123abc")).toBeUndefined();
+    expect(credentials.renewed).toEqual(["Basic 0"]);
+  });
+
+  test("that are a user and a password stay what they are", async () => {
+    const seen: (string | undefined)[] = [];
+    registry.intercept = (request, response) => {
+      seen.push(request.headers.authorization);
+      return answer(response, 401, "UNAUTHORIZED", "authentication required");
+    };
+    await expect(connect(new BasicCredentials("user", "word")).manifest("0123abc")).rejects.toBeInstanceOf(
+      RegistryDeniedError,
+    );
+    expect(seen).toEqual(["Basic dXNlcjp3b3Jk", "Basic dXNlcjp3b3Jk"]);
   });
 
   test("that are refused again end it", async () => {
@@ -166,6 +277,22 @@ describe("what is tried again", () => {
     failing("GET", 2, fail);
     expect(await repository.manifest("0123abc")).toBeUndefined();
     expect(registry.requests).toHaveLength(3);
+  });
+
+  test.each([
+    ["no time", undefined, true],
+    ["a time that is none", "soon", true],
+    ["no more time", "0", 0],
+    ["seconds", "7", 7_000],
+    ["a date that has passed", "Wed, 21 Oct 2015 07:28:00 GMT", 0],
+    ["a date", "Wed, 21 Oct 2015 07:28:30 GMT", 30_000],
+  ])("after %s, as the registry asks", async (_what, header, expected) => {
+    jest.spyOn(Date, "now").mockReturnValue(Date.parse("Wed, 21 Oct 2015 07:28:00 GMT"));
+    registry.intercept = (_request, response) =>
+      answer(response, 429, "TOOMANYREQUESTS", "Rate exceeded", header === undefined ? {} : { "retry-after": header });
+    const error: unknown = await repository.manifest("a").catch((reason: unknown) => reason);
+    jest.restoreAllMocks();
+    expect((error as RegistryRefusedError).retryable()).toBe(expected);
   });
 
   test("but not more often than the policy says", async () => {
@@ -249,7 +376,11 @@ describe("refusals", () => {
       response.end(Buffer.alloc(9 * MEGABYTE));
       return true;
     };
-    await expect(repository.manifest("a")).rejects.toThrow("an answer of more than 8388608 bytes");
+    await expect(repository.manifest("a")).rejects.toThrow(
+      `reading the manifest of ${host}/tomofun/web:a: found an answer of more than 8388608 bytes, expected a manifest or a configuration; ` +
+        "look at the registry, or at the proxy in front of it",
+    );
+    expect(registry.requests).toHaveLength(1);
   });
 
   test("no registry at all", async () => {
