@@ -36,14 +36,19 @@ test.each([
 describe("what does not answer is given up", () => {
   const sockets: Socket[] = [];
   const silent = createServer((socket) => sockets.push(socket));
+  const faltering = createServer((socket) => {
+    sockets.push(socket);
+    socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  });
   let port: number;
   beforeAll(async () => {
-    await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
+    for (const server of [silent, faltering]) await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     ({ port } = silent.address() as AddressInfo);
   });
   afterAll(() => {
     for (const socket of sockets) socket.destroy();
     silent.close();
+    faltering.close();
   });
 
   test("a proxy", async () => {
@@ -58,6 +63,14 @@ describe("what does not answer is given up", () => {
   test("a registry", async () => {
     const request = { method: "GET", url: new URL(`http://127.0.0.1:${port}/v2/`) } as const;
     await expect(exchange(request, { connect: 60_000, idle: 50 })).rejects.toMatchObject({
+      code: "ETIMEDOUT",
+      message: "nothing heard for 0.05 seconds",
+    });
+  });
+
+  test("a registry in the middle of its answer", async () => {
+    const url = new URL(`http://127.0.0.1:${(faltering.address() as AddressInfo).port}/v2/`);
+    await expect(exchange({ method: "GET", url }, { connect: 60_000, idle: 50 })).rejects.toMatchObject({
       code: "ETIMEDOUT",
       message: "nothing heard for 0.05 seconds",
     });
