@@ -389,6 +389,19 @@ describe.each(storages)("the registry on %s storage", (storage) => {
       });
     });
 
+    test("500 layers are the most", async () => {
+      for (const content of [CONFIG, LAYER]) await client.pushBlob(REPOSITORY, content);
+      const layered = (count: number): Buffer => imageManifest(CONFIG, Array<Buffer>(count).fill(LAYER));
+      expect((await client.putManifest(REPOSITORY, "highest", layered(500))).status).toBe(201);
+      const answer = await client.putManifest(REPOSITORY, "higher", layered(501));
+      expect(firstError(answer)).toEqual({
+        status: 405,
+        code: "UNSUPPORTED",
+        message:
+          "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Limit on number of layers per image exceeded'",
+      });
+    });
+
     test("deleted by digest, tags and all", async () => {
       const { digest } = await push("abc1234");
       const path = `/v2/${REPOSITORY}/manifests/${digest}`;

@@ -57,7 +57,7 @@ export class BlobUpload {
     this.#requests = requests;
     this.#source = source;
     if (location) this.#session = { location, offset: 0, isResumed: false };
-    // ECR's account of what has arrived does not grow after the first PATCH (https://github.com/aws/containers-roadmap/issues/2831).
+    // ECR drops what a second PATCH brings, or does not count it (https://github.com/aws/containers-roadmap/issues/2831).
     this.#mayResume = registryRegion(requests.connection.host) === undefined;
   }
 

@@ -61,6 +61,17 @@ export class ManifestTooLargeError extends DistributionError {
   }
 }
 
+/** ECR's answer as it was seen at https://github.com/openai/tart/issues/890. */
+export class TooManyLayersError extends DistributionError {
+  constructor() {
+    super(
+      405,
+      "UNSUPPORTED",
+      "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Limit on number of layers per image exceeded'",
+    );
+  }
+}
+
 /** `Layers with digests` for an image, `Images with digests` for an index: ECR's wording. */
 export class ManifestBlobUnknownError extends DistributionError {
   constructor(what: "Layers" | "Images", digests: readonly string[], repository: string, account: string) {

@@ -8,6 +8,7 @@ import {
   ManifestTooLargeError,
   RepositoryUnknownError,
   TagImmutableError,
+  TooManyLayersError,
   UnsupportedError,
   UploadUnknownError,
 } from "./errors";
@@ -20,6 +21,8 @@ import { type Answer, type Storage, type StorageRequest } from "./storage";
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html, `imageManifest`. */
 const MAX_MANIFEST_BYTES = 4_194_304;
+/** Measured, not documented: https://github.com/nuonco/nuon/pull/2348. */
+const MAX_LAYERS = 500;
 
 /** A manifest is answered as it was pushed, whatever the client says that it accepts. */
 const ACCEPT_ALL = { accept: MANIFEST_TYPES.join(", ") };
@@ -147,6 +150,8 @@ export function createFront({ storage, controlPlane, blobMounting, iam }: FrontO
     const content = await readManifest(request.body);
     const mediaType = (request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
     const { kind, digests } = referencesOf(content, mediaType);
+    // The first one is the configuration.
+    if (kind === "Layers" && digests.length > MAX_LAYERS + 1) throw new TooManyLayersError();
     const missing = await absent(request, kind, digests);
     if (missing.length > 0) throw new ManifestBlobUnknownError(kind, missing, repository.name, host.account);
 
