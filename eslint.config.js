@@ -10,7 +10,7 @@ const forbidden = {
   functions: ["infrastructure", "config", "local", "bench", "cli", "main"],
   local: ["bench", "cli"],
   cli: ["local", "bench"],
-  bench: ["local", "cli"],
+  bench: ["cli"],
 };
 
 const barrel = {

@@ -17,6 +17,7 @@ import {
   type SavedImageOptions,
   type ZipMemberOptions,
 } from "../support/archives";
+import { DEFAULT_CHOICE } from "../support/choice";
 import { startS3, type FakeS3 } from "../support/fake-s3";
 import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
 
@@ -64,6 +65,7 @@ function options(object: Buffer, changes: Partial<FetchDropOptions> = {}): Fetch
       retry: { attempts: 2, baseDelay: 1, maxDelay: 10 },
     }),
     movingTags: MOVING_TAGS,
+    choice: DEFAULT_CHOICE,
     listener: (event) => events.push(event),
     file,
     ...changes,
@@ -103,7 +105,7 @@ test("what happened is told in order", async () => {
   expect(lines.slice(1)).toEqual([
     `${dockerSave().length} bytes of the archive written after T s`,
     "found an archive of 1 image in T s",
-    `selected ${REFERENCE}: 2 layers, config ${savedImage().configDigest}`,
+    `selected ${REFERENCE} for linux/amd64: 2 layers, config ${savedImage().configDigest}`,
     "verified 2 layers in T s",
   ]);
 });

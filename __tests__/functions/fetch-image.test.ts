@@ -86,7 +86,7 @@ test("prints the image, its hash, its layers and the tags to push, a line each, 
 
 test("prints nothing of a drop that it refuses, and its last line says why", async () => {
   const run = await fetch(zip({ name: "image/other", data }), []);
-  expect(run).toMatchObject({ code: 1, stdout: "", files: [] });
+  expect(run).toMatchObject({ code: 3, stdout: "", files: [] });
   expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(/ has no image archive at image\/web: found image\/other, /);
 });
 

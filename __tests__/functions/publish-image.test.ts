@@ -10,6 +10,7 @@ import tls, { type ConnectionOptions } from "node:tls";
 import { format } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { HttpsProxyAgent } from "https-proxy-agent";
+import { LIMITS } from "../../core/archive/limits";
 import { publisherProgram } from "../../core/publish/program";
 import { renderEvent } from "../../core/publish/progress";
 import { publishDrop } from "../../core/publish/publish-drop";
@@ -204,9 +205,9 @@ describe("a drop", () => {
     expect(run.log.map((line) => line.replace(/\d+\.\d s/, "T s").replace(/sha256:[0-9a-f]{12}\b/, "DIFF"))).toEqual([
       expect.stringMatching(/^reading s3:\/\/drops\/web\.zip\?versionId=[0-9a-f]{32} \(\d+ bytes\)$/),
       "found an archive of 1 image in T s",
-      `selected ${REGISTRY_HOST}/tomofun/web:0123abc: 2 layers, config ${configDigest}`,
-      expect.stringMatching(/^layer \d\/2 DIFF \(\d+ bytes\): pushed, \d+ bytes compressed, T s$/),
-      expect.stringMatching(/^layer \d\/2 DIFF \(\d+ bytes\): pushed, \d+ bytes compressed, T s$/),
+      `selected ${REGISTRY_HOST}/tomofun/web:0123abc for linux/amd64: 2 layers, config ${configDigest}`,
+      expect.stringMatching(/^layer \d\/2 DIFF \(\d+ bytes\): pushed, \d+ bytes sent, T s$/),
+      expect.stringMatching(/^layer \d\/2 DIFF \(\d+ bytes\): pushed, \d+ bytes sent, T s$/),
       expect.stringMatching(/^tagged 0123abc \(sha256:/),
       expect.stringMatching(/^tagged staging \(sha256:/),
       expect.stringMatching(/^tagged latest \(sha256:/),
@@ -250,7 +251,7 @@ describe("a drop", () => {
     const { etag } = s3.put("drops", "web.zip", zipped(), { versioned: false });
     s3.put("drops", "web.zip", zipped({ layers: [layer("newer")] }), { versioned: false });
     const run = await publish({ DROP_BUCKET: "drops", DROP_KEY: "web.zip", DROP_ETAG: etag });
-    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.last).toBe(
       "s3://drops/web.zip cannot be read: found that it was deleted or overwritten since the event (PreconditionFailed: At least one of " +
         "the pre-conditions you specified did not hold), expected the object as it was uploaded; a newer upload has its own build, " +
@@ -272,16 +273,17 @@ describe("a drop", () => {
 });
 
 describe("the same image again", () => {
-  test("changes nothing", async () => {
-    await drop(zipped());
+  test("changes nothing, and is told from two answers", async () => {
+    const stored = zip({ name: "image/web", data: dockerSave(), method: "stored" });
+    await drop(stored);
     const before = asked().length;
-    const run = await drop(zipped());
+    const run = await drop(stored);
     expect(run).toMatchObject({ code: 0, stdout: `${HASH}\n`, last: "staging points to this image already" });
     expect(
       asked()
         .slice(before)
         .map(({ method, path }) => `${method} ${path}`),
-    ).toEqual([`GET /v2/${REPOSITORY}/manifests/${HASH}`, `GET /v2/${REPOSITORY}/manifests/staging`]);
+    ).toEqual([`GET /v2/${REPOSITORY}/manifests/${HASH}`, `HEAD /v2/${REPOSITORY}/manifests/staging`]);
     expect(tagsPut()).toEqual([HASH, "staging"]);
   });
 
@@ -356,7 +358,7 @@ test("another image under the same hash is refused: both are named, no tag is ch
   await drop(zipped());
   const layers = [layer("another")];
   const run = await drop(zipped({ layers }));
-  expect(run).toMatchObject({ code: 1, stdout: "" });
+  expect(run).toMatchObject({ code: 3, stdout: "" });
   expect(run.last).toBe(
     `${REGISTRY_HOST}/tomofun/web:0123abc exists already: found another image (config ${savedImage().configDigest}), expected the image of ` +
       `this archive (config ${savedImage({ layers }).configDigest}); no tag was changed; build the image under a new commit, or delete the ` +
@@ -370,7 +372,7 @@ describe("a bad drop", () => {
   test("fails, changes no tag, and its last line says why", async () => {
     const wrong = layer("not what the configuration lists");
     const run = await drop(zipped({ diffIds: [`sha256:${"1".repeat(64)}`], layers: [wrong] }), {}, bundle);
-    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.last).toMatch(
       new RegExp(
         `^${sha256Hex(wrong)}/layer\\.tar in image/web in s3:.+ is damaged: found a layer with the diffID sha256:${sha256Hex(wrong)}, ` +
@@ -383,7 +385,7 @@ describe("a bad drop", () => {
 
   test("cannot write lines of its own into the log", async () => {
     const run = await drop(zipped({ references: ["evil\nlast line:0123abc"] }));
-    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.last).toMatch(/has no image for this service: found evil last line:0123abc, expected/);
   });
 
@@ -392,7 +394,7 @@ describe("a bad drop", () => {
     expect((await drop(object)).log).toHaveLength(2);
     const { log, last } = await drop(object, { DEBUG: "1" });
     expect(log.some((line) => line.startsWith("    at "))).toBe(true);
-    expect(last).toMatch(/is not a zip/);
+    expect(last).toMatch(/is not an image archive/);
   });
 });
 
@@ -456,7 +458,7 @@ test.each([
   [0, 0, "layer 2/3 sha256:0123456789ab (0 bytes): 100 % after 5.0 s"],
   [99_999, 50_000, "layer 2/3 sha256:0123456789ab (99999 bytes): 50 % after 5.0 s"],
   [100_000, 99_999, "layer 2/3 sha256:0123456789ab (0.1 MB): 99 % after 5.0 s"],
-  [325_000_000, 325_000_000, "layer 2/3 sha256:0123456789ab (325.0 MB): 100 % after 5.0 s"],
+  [325_000_000, 325_000_000, "layer 2/3 sha256:0123456789ab (325.0 MB): 100 % after 5.0 s, 65 MB/s"],
 ])("a layer of %i bytes, %i done", (size, done, line) => {
   const diffId = `sha256:0123456789abcdef${"0".repeat(48)}` as const;
   expect(renderEvent({ type: "layer-progress", number: 2, count: 3, diffId, size, done, seconds: 5 })).toBe(line);
@@ -480,6 +482,38 @@ describe("settings", () => {
       archivePath: "image/web",
       rule: { account: undefined, repository: REPOSITORY, tagPattern: /^[0-9a-f]{7,40}$/ },
       movingTags: [],
+      choice: {
+        compression: "gzip",
+        reuse: true,
+        platform: "all",
+        attestations: "keep",
+        mountFrom: [],
+        limits: LIMITS,
+      },
+    });
+  });
+
+  test("choose how it is published", () => {
+    const chosen = {
+      COMPRESSION: "zstd",
+      REUSE: "off",
+      PLATFORM: "linux/arm64/v8",
+      ATTESTATIONS: "drop",
+      MOUNT_FROM: "team/base team/other",
+      MAX_ARCHIVE_BYTES: "1125899906842624",
+      MAX_LAYER_BYTES: "1",
+      MAX_RATIO: "2.5",
+      SOURCE_IMAGE: "vendor/app:1.2",
+    };
+    const { choice, rule } = readSettings({ ...sound, ...chosen });
+    expect(rule.image).toBe("vendor/app:1.2");
+    expect(choice).toEqual({
+      compression: "zstd",
+      reuse: false,
+      platform: "linux/arm64/v8",
+      attestations: "drop",
+      mountFrom: ["team/base", "team/other"],
+      limits: { ...LIMITS, archive: 2 ** 50, layer: 1, ratio: 2.5 },
     });
   });
 
@@ -505,6 +539,13 @@ describe("settings", () => {
     [{ DROP_BUCKET: "d" }, 'drop bucket must be a bucket name, got: "d"'],
     [{ DROP_ETAG: "", DROP_VERSION_ID: "null" }, "neither DROP_VERSION_ID nor DROP_ETAG is set"],
     [{ MOVING_TAGS: "staging -x" }, 'MOVING_TAGS has "-x", expected tags separated by spaces'],
+    [{ COMPRESSION: "xz" }, 'COMPRESSION is "xz", expected gzip, zstd or keep'],
+    [{ REUSE: "false" }, 'REUSE is "false", expected on or off'],
+    [{ PLATFORM: "arm64" }, 'PLATFORM is "arm64", expected all, or a platform such as linux/arm64'],
+    [{ ATTESTATIONS: "no" }, 'ATTESTATIONS is "no", expected keep or drop'],
+    [{ MOUNT_FROM: "team/base Team" }, 'MOUNT_FROM is "Team", expected names of repositories'],
+    [{ MAX_LAYER_BYTES: "0" }, 'MAX_LAYER_BYTES is "0", expected a number of at least 1'],
+    [{ MAX_ARCHIVE_BYTES: "1e9" }, 'MAX_ARCHIVE_BYTES is "1e9", expected a number of at least 1'],
     [{ MOVING_TAGS: "abcdef0" }, "MOVING_TAGS has abcdef0, expected no tag that TAG_PATTERN takes for a git hash"],
   ])("%j are refused", (environment, problem) => {
     expect(() => readSettings({ ...sound, ...environment })).toThrow(

@@ -324,10 +324,11 @@ export class ImageMissingError extends ArchiveError {
 
 /** What was asked for by name or digest is not one image. */
 export class SeveralNamedError extends ArchiveError {
-  constructor(archive: string, images: readonly string[], wanted: string) {
-    super(
-      `${archive} has several images ${wanted}: found ${list(images, "no images")}, expected one; name it by its digest`,
-    );
+  /** @param wanted the name that several have. @default - none was asked for */
+  constructor(archive: string, images: readonly string[], wanted?: string) {
+    const which = wanted === undefined ? "" : ` ${wanted}`;
+    const remedy = wanted === undefined ? "name one, by its name or its digest" : "name it by its digest";
+    super(`${archive} has several images${which}: found ${list(images, "no images")}, expected one; ${remedy}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { Digest } from "../digest";
 import { decompress } from "./decompress";
 import { NotAnImageArchiveError, NotSupportedYetError } from "./errors";
 import { describeFormat, detectFormat, FORMAT_BYTES } from "./format";
@@ -21,7 +22,9 @@ interface FindOptions {
   readonly limits?: Partial<ArchiveLimits>;
 }
 
-export interface OpenArchiveOptions extends FindOptions, Pick<SpoolOptions, "isKnown" | "onSecondPass" | "roomRemedy"> {
+export interface OpenArchiveOptions extends FindOptions, Pick<SpoolOptions, "onSecondPass" | "roomRemedy"> {
+  /** Blobs that need not be read; asked for only where the archive has to be decompressed. @default - all are needed */
+  readonly findKnown?: () => Promise<{ has(digest: Digest): boolean }>;
   /** Directory that takes the archive while it is read, if it cannot be read in place. */
   readonly spoolDirectory: string;
 }
@@ -29,26 +32,18 @@ export interface OpenArchiveOptions extends FindOptions, Pick<SpoolOptions, "isK
 /**
  * The images of an archive, whatever its form: a zip that holds it, or the archive itself; a tar, or one compressed by gzip or zstd.
  * What is stored uncompressed is read in place: only directories and lists, and layers when they are sent. What is compressed is
- * decompressed once into the spool directory, without the blobs that `isKnown`.
+ * decompressed once into the spool directory, without the blobs that are known.
  * @throws ArchiveError, of a class for each cause.
  */
 export async function openArchive(object: RandomAccess, options: OpenArchiveOptions): Promise<ImageArchive> {
   const limits = { ...LIMITS, ...options.limits };
   const { name, inPlace, stream, size } = await findTar(object, options.archivePath, limits);
-  const { isKnown, onSecondPass, roomRemedy } = options;
-  const tar = inPlace
-    ? await TarIndex.read(readAhead(inPlace), limits)
-    : await spoolTar({
-        name,
-        stream,
-        size,
-        limits,
-        isKnown,
-        onSecondPass,
-        roomRemedy,
-        file: join(options.spoolDirectory, "archive"),
-      });
-  return readImages(tar);
+  if (inPlace) return readImages(await TarIndex.read(readAhead(inPlace), limits));
+  const { onSecondPass, roomRemedy, spoolDirectory } = options;
+  const known = await options.findKnown?.();
+  const isKnown = known && ((digest: Digest) => known.has(digest));
+  const file = join(spoolDirectory, "archive");
+  return readImages(await spoolTar({ name, stream, size, limits, isKnown, onSecondPass, roomRemedy, file }));
 }
 
 export interface WriteArchiveOptions extends FindOptions, Pick<SpoolOptions, "onProgress" | "roomRemedy"> {

@@ -10,8 +10,11 @@ export interface ImageRule {
    * @default - any reference
    */
   readonly account?: string;
-  /** Repository that its path contains, as whole components: `tomofun/api` is not in `tomofun/api-gateway`. */
-  readonly repository: string;
+  /**
+   * Repository that its path contains, as whole components: `tomofun/api` is not in `tomofun/api-gateway`.
+   * @default - any repository
+   */
+  readonly repository?: string;
   /** What its tag matches. */
   readonly tagPattern: RegExp;
   /**
@@ -44,6 +47,16 @@ interface Candidate {
  */
 export function selectImage(archive: ImageArchive, rule: ImageRule): SelectedImage {
   return rule.image === undefined ? selectByRule(archive, rule) : selectNamed(archive, rule, rule.image);
+}
+
+/**
+ * The image of an archive that holds one.
+ * @throws SeveralNamedError, listing what was found
+ */
+export function selectOnlyImage(archive: ImageArchive, { tagPattern }: Pick<ImageRule, "tagPattern">): SelectedImage {
+  const [only, ...others] = archive.images;
+  if (!only || others.length > 0) throw new SeveralNamedError(archive.name, archive.images.map(describe));
+  return selectNamed(archive, { tagPattern }, only.id);
 }
 
 /**
@@ -123,8 +136,8 @@ function startsWithPart(text: string, prefix: string): boolean {
   return text.startsWith(prefix) && (/[./:]$/.test(prefix) || /[./:]/.test(next));
 }
 
-function containsPath(path: readonly string[], repository: string): boolean {
-  return `/${path.join("/")}/`.includes(`/${repository}/`);
+function containsPath(path: readonly string[], repository: string | undefined): boolean {
+  return repository === undefined || `/${path.join("/")}/`.includes(`/${repository}/`);
 }
 
 /** Docker leaves out what containerd writes in full (https://github.com/distribution/reference/blob/v0.6.0/normalize.go). */
@@ -145,5 +158,6 @@ function texts(candidates: readonly Candidate[]): string[] {
 }
 
 function wanted({ account, repository }: ImageRule): string {
-  return `${account === undefined ? "any reference" : `a reference starting with ${account}`} that contains the repository ${repository}`;
+  const start = account === undefined ? "any reference" : `a reference starting with ${account}`;
+  return repository === undefined ? start : `${start} that contains the repository ${repository}`;
 }

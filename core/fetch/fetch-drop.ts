@@ -56,13 +56,13 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
       "save it for one (`docker save --platform`), or take the stream publisher",
     );
   }
-  const { configDigest, layers } = image;
-  listener({ type: "image", reference: reference.text, configDigest, layers: layers.length });
+  const { configDigest, layers, platform } = image;
+  listener({ type: "image", reference: reference.text, configDigest, layers: layers.length, platform });
   const verifying = stopwatch();
   await verifyLayers(layers);
   listener({ type: "verified", layers: layers.length, seconds: verifying() });
 
-  const published = await findPublished(repository, gitHash, configDigest);
+  const published = await findPublished(repository, gitHash, { kind: "image", image, missing: [] });
   if (published) listener({ type: "tag-kept", tag: gitHash, digest: published.digest });
   const tags = published ? [] : [gitHash];
   for (const tag of movingTags) {

@@ -5,29 +5,58 @@ export type PublishEvent =
   | { readonly type: "object"; readonly name: string; readonly size: number }
   /** Of an archive that is written to a file. */
   | { readonly type: "archive-progress"; readonly done: number; readonly seconds: number }
+  /** Files of a compressed archive that were passed by and are needed after all: it is read once more. */
+  | { readonly type: "second-pass"; readonly names: readonly string[] }
   | { readonly type: "archive"; readonly images: number; readonly seconds: number }
-  | { readonly type: "image"; readonly reference: string; readonly configDigest: Digest; readonly layers: number }
+  | {
+      readonly type: "image";
+      readonly reference: string;
+      readonly configDigest: Digest;
+      readonly layers: number;
+      readonly platform: string;
+    }
+  /** Platforms that the archive's index names and the archive lacks. */
+  | { readonly type: "missing-platforms"; readonly platforms: readonly string[] }
+  /** Nothing could be learned of what a tag points to: its layers are sent again. */
+  | { readonly type: "reuse-failed"; readonly reason: string }
+  /** A layer that was to be reused is gone: all are sent. */
+  | { readonly type: "reuse-undone"; readonly reason: string }
   | ({ readonly type: "layer-progress"; readonly done: number; readonly seconds: number } & LayerPosition)
   | ({
       readonly type: "layer";
-      readonly compressedSize: number;
-      readonly existed: boolean;
+      /** Of the blob in the registry. */
+      readonly digest: Digest;
+      readonly storedSize: number;
       readonly seconds: number;
-    } & LayerPosition)
-  /** Every layer is what the configuration lists. */
+    } & LayerOutcome &
+      LayerPosition)
+  /** What would become of a layer, where nothing is sent. */
+  | ({ readonly type: "layer-plan"; readonly would: LayerPlanned } & LayerPosition)
   | { readonly type: "verified"; readonly layers: number; readonly seconds: number }
-  /** The hash tag holds this image already: no blob was sent. */
   | { readonly type: "unchanged"; readonly tag: string; readonly digest: Digest }
   | { readonly type: "tagged"; readonly tag: string; readonly digest: Digest }
-  /** The tag points to this image already. */
-  | { readonly type: "tag-kept"; readonly tag: string; readonly digest: Digest };
+  | { readonly type: "tag-kept"; readonly tag: string; readonly digest: Digest }
+  /** Where nothing is sent. */
+  | { readonly type: "would-tag"; readonly tag: string };
 
+/** `compress` and `send`: its bytes would go over the wire. */
+export type LayerPlanned = "reuse" | "mount" | "compress" | "send";
+
+export interface LayerOutcome {
+  /**
+   * `reused`: recognised before it was read, `existed`: found by its digest when that was known, `mounted`: from another repository,
+   * `sent`: uploaded.
+   */
+  readonly how: "reused" | "existed" | "mounted" | "sent";
+  /** Bytes that went over the wire. */
+  readonly sent: number;
+}
+
+/** Which layer, counted from 1 from the lowest to the uppermost, and how large it is in the archive. */
 export interface LayerPosition {
-  /** From 1, the lowest. */
   readonly number: number;
   readonly count: number;
   readonly diffId: Digest;
-  /** Uncompressed. */
   readonly size: number;
 }
 

@@ -1,44 +1,103 @@
-import { addAbortSignal, pipeline } from "node:stream";
-import { createGzip, constants } from "node:zlib";
+import { addAbortSignal, pipeline, Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { Layer } from "../archive/image";
-import { checkLayer } from "../archive/verify";
+import type { ArchiveLimits } from "../archive/limits";
+import { LayerCheck } from "../archive/verify";
 import { DigestStream, type Digest } from "../digest";
-import { MEDIA_TYPES, type Descriptor } from "../registry/manifest";
 import type { Repository, StreamedBlob } from "../registry/repository";
-import type { LayerPosition, PublishListener } from "./events";
-
-/** Layers in flight: zlib takes a thread each, and CodeBuild's smallest computers have two. */
-const CONCURRENCY = 2;
-const GZIP_LEVEL = constants.Z_BEST_SPEED;
-/** Bytes that zlib hands over at once. */
-const GZIP_CHUNK = 1 << 18;
-const REPORT_INTERVAL = 5_000;
+import type { Compressor } from "./compress";
+import type { LayerOutcome, LayerPosition, PublishListener } from "./events";
+import type { KnownLayer, KnownLayers } from "./known-layers";
+import { compressionOf, isLayerTar, type StoredLayer } from "./manifests";
 
 /**
- * Compresses and uploads layers, each verified against its diffID before its upload is finished.
- * A layer that occurs more than once is sent once. The first failure stops the others.
- * @param reportInterval milliseconds between two reports of a layer that takes long
- * @returns their descriptors, from the lowest to the uppermost.
+ * Layers in flight. Each is compressed on all cores, so this is about what a layer waits for: the archive, the registry's answers, the last
+ * piece. More would take memory and win nothing.
  */
-export async function sendLayers(
-  repository: Repository,
-  layers: readonly Layer[],
-  listener: PublishListener,
-  reportInterval = REPORT_INTERVAL,
-): Promise<Descriptor[]> {
-  const sent = new Map<Digest, Descriptor>();
-  const queue = [...new Map(layers.map((layer, at) => [layer.diffId, { layer, number: at + 1 }])).values()];
-  // The longest first: it decides when all are done.
-  queue.sort((a, b) => b.layer.content.size - a.layer.content.size);
+const CONCURRENCY = 3;
+const REPORT_INTERVAL = 5_000;
+
+export interface SendLayersOptions {
+  readonly repository: Repository;
+  readonly layers: readonly Layer[];
+  /** What the repository has. @default - nothing is reused by diffID */
+  readonly known?: Known | undefined;
+  /** @default - layers go up as the archive has them */
+  readonly compressor?: Compressor;
+  /** Repositories of the same registry that a layer may be mounted from, by digest. */
+  readonly mountFrom?: readonly string[];
+  readonly limits: ArchiveLimits;
+  readonly listener: PublishListener;
+  /** Milliseconds between two reports of a layer that takes long. */
+  readonly reportInterval?: number;
+}
+
+/** Layers that the registry has. */
+export interface Known {
+  readonly here: KnownLayers;
+  /** In repositories that layers may be mounted from. */
+  readonly elsewhere: readonly KnownLayers[];
+}
+
+/** How a layer is brought into the registry, decided before it is read. */
+export type LayerPlan =
+  | { readonly kind: "reuse"; readonly stored: StoredLayer }
+  /** From another repository; `otherwise` where the registry does not do that. */
+  | { readonly kind: "mount"; readonly stored: StoredLayer; readonly from: string; readonly otherwise: LayerPlan }
+  /** As the archive has it, under this digest. */
+  | { readonly kind: "as-is"; readonly digest: Digest }
+  /** By a digest that is known when all is sent. */
+  | { readonly kind: "stream"; readonly compressor?: Compressor };
+
+/** Each layer once, in the order of their first place. */
+export function distinct(layers: readonly Layer[]): Layer[] {
+  return [...new Map(layers.map((layer) => [keyOf(layer), layer])).values()];
+}
+
+/** By digest where the archive names the blob itself, so that its manifest stays what it is; otherwise by diffID. */
+export function planLayer(layer: Layer, known?: Known, compressor?: Compressor): LayerPlan {
+  const { diffId, digest, compression, mediaType } = layer;
+  const isTar = mediaType === undefined || isLayerTar(mediaType);
+  if (compression !== "none" || !isTar) {
+    if (digest !== undefined) {
+      const stored = storedAsIs(layer, digest);
+      return known?.here.hasBlob(digest) ? { kind: "reuse", stored } : { kind: "as-is", digest };
+    }
+  }
+  const here = known?.here.ofDiffId(diffId);
+  if (here) return { kind: "reuse", stored: storedAs(here) };
+  const otherwise = planSending(layer, compressor);
+  for (const other of known?.elsewhere ?? []) {
+    const there = other.ofDiffId(diffId);
+    if (there) return { kind: "mount", stored: storedAs(there), from: other.repository.name, otherwise };
+  }
+  return otherwise;
+}
+
+function planSending({ compression, content, diffId }: Layer, compressor: Compressor | undefined): LayerPlan {
+  if (compression !== "none") return { kind: "stream" };
+  return compressor && content.size > 0 ? { kind: "stream", compressor } : { kind: "as-is", digest: diffId };
+}
+
+/**
+ * Brings layers into the registry, each verified before its upload is finished. A layer that occurs more than once is sent once. The
+ * first failure stops the others.
+ * @returns what each layer is in the registry.
+ */
+export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMap<Layer, StoredLayer>> {
+  const { layers, known, compressor } = options;
+  const results = new Map<string, StoredLayer>();
   const stop = new AbortController();
+  const jobs = distinct(layers).map((layer, at, all) => ({
+    layer,
+    plan: planLayer(layer, known, compressor),
+    position: { number: at + 1, count: all.length, diffId: layer.diffId, size: layer.content.size },
+  }));
+  // The longest first: it decides when all are done.
+  const queue = jobs.toSorted((a, b) => b.position.size - a.position.size);
   const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { diffId, content } = next.layer;
-      const position = { number: next.number, count: layers.length, diffId, size: content.size };
-      sent.set(
-        diffId,
-        await sendLayer({ repository, layer: next.layer, position, listener, reportInterval, signal: stop.signal }),
-      );
+    for (let job = queue.shift(); job; job = queue.shift()) {
+      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stop.signal).run(job.plan));
     }
   };
   const failures: unknown[] = [];
@@ -50,51 +109,119 @@ export async function sendLayers(
     });
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   if (failures.length > 0) throw failures[0];
-  return layers.flatMap(({ diffId }) => sent.get(diffId) ?? []);
+  return new Map(
+    layers.flatMap((layer) => {
+      const stored = results.get(keyOf(layer));
+      return stored ? [[layer, stored] as const] : [];
+    }),
+  );
 }
 
-interface SendLayerOptions {
-  readonly repository: Repository;
-  readonly layer: Layer;
-  readonly position: LayerPosition;
-  readonly listener: PublishListener;
-  readonly reportInterval: number;
-  readonly signal: AbortSignal;
-}
+class LayerJob {
+  /** The latest reading of the whole layer. */
+  #check: LayerCheck | undefined;
 
-async function sendLayer(options: SendLayerOptions): Promise<Descriptor> {
-  const { repository, layer, position, listener, reportInterval, signal } = options;
-  const started = performance.now();
-  const seconds = (): number => (performance.now() - started) / 1000;
-  let done = (): number => 0;
-  const report = setInterval(() => {
-    listener({ type: "layer-progress", ...position, done: done(), seconds: seconds() });
-  }, reportInterval);
-  try {
-    const uploaded = await repository.uploadStream(`layer ${position.number} of ${position.count}`, () => {
-      signal.throwIfAborted();
-      const { blob, read } = compress(layer, signal);
-      done = () => read.size;
-      return blob;
+  constructor(
+    private readonly options: SendLayersOptions,
+    private readonly layer: Layer,
+    private readonly position: LayerPosition,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async run(plan: LayerPlan): Promise<StoredLayer> {
+    const { listener, reportInterval = REPORT_INTERVAL } = this.options;
+    const started = performance.now();
+    const seconds = (): number => (performance.now() - started) / 1000;
+    const report = setInterval(() => {
+      listener({ type: "layer-progress", ...this.position, done: this.#check?.size ?? 0, seconds: seconds() });
+    }, reportInterval);
+    try {
+      const { stored, outcome } = await this.#bring(plan);
+      const { digest, size: storedSize } = stored;
+      listener({ type: "layer", ...this.position, digest, storedSize, ...outcome, seconds: seconds() });
+      return stored;
+    } finally {
+      clearInterval(report);
+    }
+  }
+
+  async #bring(plan: LayerPlan): Promise<{ stored: StoredLayer; outcome: LayerOutcome }> {
+    this.signal.throwIfAborted();
+    switch (plan.kind) {
+      case "reuse":
+        return { stored: plan.stored, outcome: { how: "reused", sent: 0 } };
+      case "mount": {
+        const { stored, from, otherwise } = plan;
+        const isHere = await this.options.repository.mountBlob(stored.digest, from, { signal: this.signal });
+        return isHere ? { stored, outcome: { how: "mounted", sent: 0 } } : this.#bring(otherwise);
+      }
+      case "as-is":
+        return this.#sendAsIs(plan.digest);
+      case "stream":
+        return this.#sendStream(plan.compressor);
+    }
+  }
+
+  async #sendAsIs(digest: Digest) {
+    const { repository, mountFrom } = this.options;
+    const { size } = this.layer.content;
+    const open = (start: number): Readable => (start === 0 ? this.#verified() : this.#read(start));
+    const options = { signal: this.signal, ...(mountFrom && { mountFrom }) };
+    const { how, sent } = await repository.uploadBlob({ digest, size, open }, options);
+    // An upload that broke may have been read in parts. (What the registry had already has been somebody's push.)
+    if (how === "sent" && this.#check?.digest === undefined) await finished(this.#verified().resume());
+    return { stored: storedAsIs(this.layer, digest), outcome: { how, sent } };
+  }
+
+  async #sendStream(compressor: Compressor | undefined) {
+    const { number, count } = this.position;
+    const open = (): StreamedBlob => (compressor ? this.#compressed(compressor) : this.#unchanged());
+    const { repository } = this.options;
+    const { how, sent, ...blob } = await repository.uploadStream(`layer ${number} of ${count}`, open, {
+      signal: this.signal,
     });
-    const { digest, size, how } = uploaded;
-    listener({ type: "layer", ...position, compressedSize: size, existed: how === "existed", seconds: seconds() });
-    return { mediaType: MEDIA_TYPES.dockerLayer, size, digest };
-  } finally {
-    clearInterval(report);
+    const compression = compressor?.format ?? this.layer.compression;
+    return { stored: { ...blob, compression }, outcome: { how, sent } };
+  }
+
+  #compressed(compressor: Compressor): StreamedBlob {
+    const sent = new DigestStream();
+    const compressed = Readable.from(compressor.compress(this.#verified()), {
+      objectMode: false,
+      highWaterMark: 1 << 20,
+    });
+    // Whoever reads the last stream learns of a failure by it.
+    const stream = pipeline(compressed, sent, () => undefined);
+    return { stream, seal: () => ({ digest: sent.digest(), size: sent.size }) };
+  }
+
+  #unchanged(): StreamedBlob {
+    const stream = this.#verified();
+    return { stream, seal: () => ({ digest: stream.digest ?? this.layer.diffId, size: stream.size }) };
+  }
+
+  /** The whole layer, which fails after its last byte unless it is what the image lists: whoever sends it has not finished then. */
+  #verified(): LayerCheck {
+    const { layer, options } = this;
+    this.#check = new LayerCheck(layer, options.limits);
+    return pipeline(this.#read(0), this.#check, () => undefined);
+  }
+
+  #read(start: number): Readable {
+    const { content } = this.layer;
+    return addAbortSignal(this.signal, content.read(start, content.size));
   }
 }
 
-function compress(layer: Layer, signal: AbortSignal): { blob: StreamedBlob; read: DigestStream } {
-  const source = addAbortSignal(signal, layer.content.read(0, layer.content.size));
-  const read = new DigestStream();
-  const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK });
-  const sent = new DigestStream();
-  // Whoever reads the last stream learns of a failure by it.
-  const stream = pipeline(source, read, gzip, sent, () => undefined);
-  const seal = (): { digest: Digest; size: number } => {
-    checkLayer(layer, read);
-    return { digest: sent.digest(), size: sent.size };
-  };
-  return { blob: { stream, seal }, read };
+function keyOf({ digest, diffId }: Layer): string {
+  return digest ?? diffId;
+}
+
+function storedAs({ digest, size, mediaType }: KnownLayer): StoredLayer {
+  return { digest, size, compression: compressionOf(mediaType) };
+}
+
+function storedAsIs({ compression, content, mediaType }: Layer, digest: Digest): StoredLayer {
+  const isOther = mediaType !== undefined && !isLayerTar(mediaType);
+  return { digest, size: content.size, compression, ...(isOther && { mediaType }) };
 }

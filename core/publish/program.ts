@@ -1,16 +1,13 @@
-import { ECRClient } from "@aws-sdk/client-ecr";
-import { S3Client } from "@aws-sdk/client-s3";
-import { ProxyAwareHandler } from "../network";
-import { EcrCredentials } from "../registry/credentials";
-import { registryRegion } from "../registry/host";
-import { Repository } from "../registry/repository";
 import { awaitDrop } from "../upload";
+import { ecrAccess } from "./ecr-access";
+import { EXIT, exitCodeOf } from "./exit";
 import { renderEvent } from "./progress";
 import type { PublishDropOptions } from "./publish-drop";
-import { readSettings, SettingsError } from "./settings";
-
-/** Exit codes: done, or nothing to do; failed (the last line says why); wrong settings (nothing was tried). */
-const EXIT = { done: 0, failed: 1, settings: 2 } as const;
+import { registryUrl } from "../registry/host";
+import { Repository } from "../registry/repository";
+import { s3Client } from "./s3-source";
+import { say } from "./say";
+import { readSettings } from "./settings";
 
 /** What a publisher does with a drop. Answers lines for standard output. */
 type PublisherWork = (options: PublishDropOptions) => Promise<readonly string[]>;
@@ -30,37 +27,30 @@ export function runPublisher(work: PublisherWork): void {
  */
 export async function publisherProgram(work: PublisherWork): Promise<number> {
   try {
-    const { upload, registry, repository: name, archivePath, rule, movingTags } = readSettings(process.env);
-    const requestHandler = new ProxyAwareHandler();
-    // Ranges carry no checksum of the whole object; layers and configuration are verified by their digests.
-    const s3 = new S3Client({ requestHandler, responseChecksumValidation: "WHEN_REQUIRED" });
+    const { upload, registry, repository: name, ...settings } = readSettings(process.env);
+    const s3 = s3Client();
     const awaited = await awaitDrop({ upload, s3, say });
     if (awaited.drop === undefined) {
       say(`nothing to do: ${awaited.reason}`);
       return EXIT.done;
     }
-    const ecr = new ECRClient({ requestHandler, region: registryRegion(registry) });
-    const credentials = new EcrCredentials(ecr, registry);
-    const repository = new Repository({ registry: new URL(`https://${registry}`), name, credentials });
-    const listener = (event: Parameters<typeof renderEvent>[0]): void => {
-      say(renderEvent(event));
-    };
-    const lines = await work({ drop: awaited.drop, s3, archivePath, rule, repository, movingTags, listener });
+    const { credentials, recentTags } = ecrAccess(registry, name);
+    const repository = new Repository({ registry: registryUrl(registry), name, credentials });
+    const lines = await work({
+      ...settings,
+      drop: awaited.drop,
+      s3,
+      repository,
+      recentTags,
+      listener: (event) => {
+        say(renderEvent(event));
+      },
+    });
     for (const line of lines) console.log(line);
     return EXIT.done;
   } catch (error) {
     if (process.env.DEBUG) console.error(error);
     say(error instanceof Error ? error.message : String(error));
-    return error instanceof SettingsError ? EXIT.settings : EXIT.failed;
+    return exitCodeOf(error);
   }
-}
-
-function say(line: string): void {
-  console.error(oneLine(line));
-}
-
-/** Names come from the archive and may hold anything; a log line must stay one. */
-function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
 }

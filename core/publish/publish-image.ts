@@ -1,20 +1,32 @@
 import type { Image } from "../archive/image";
-import { TagImmutableError } from "../registry/errors";
-import { MEDIA_TYPES, renderManifest, type Manifest } from "../registry/manifest";
+import type { ArchiveLimits } from "../archive/limits";
+import { RegistryRefusedError, TagImmutableError } from "../registry/errors";
+import { checkLayerCount } from "../registry/limits";
+import type { Manifest } from "../registry/manifest";
 import type { Repository } from "../registry/repository";
-import { sha256 } from "../digest";
+import type { Compressor } from "./compress";
 import type { PublishListener } from "./events";
-import { sendLayers } from "./layers";
+import { sendLayers, type Known } from "./layers";
+import { renderImage, renderIndex, type StoredLayer } from "./manifests";
 import { findPublished } from "./published";
+import { allOf, type Selection } from "./selection";
 
 export interface PublishImageOptions {
-  readonly image: Image;
+  readonly selection: Selection;
   readonly repository: Repository;
   /** Names this image for ever. */
   readonly hashTag: string;
   /** Set after the hash tag, in this order. */
   readonly movingTags: readonly string[];
+  /** The layers that the repository has; asked only when something is to be sent. @default - nothing is reused by diffID */
+  readonly known?: () => Promise<Known>;
+  /** @default - layers go up as the archive has them */
+  readonly compressor?: Compressor;
+  readonly mountFrom?: readonly string[];
+  readonly limits: ArchiveLimits;
   readonly listener: PublishListener;
+  /** Milliseconds between two reports of a layer that takes long. @default 5000 */
+  readonly reportInterval?: number;
 }
 
 /**
@@ -22,47 +34,79 @@ export interface PublishImageOptions {
  * The same image again changes nothing but the moving tags.
  * @throws HashTagTakenError if the hash tag holds another image.
  */
-export async function publishImage({
-  image,
-  repository,
-  hashTag,
-  movingTags,
-  listener,
-}: PublishImageOptions): Promise<Manifest> {
-  let manifest = await findPublished(repository, hashTag, image.configDigest);
+export async function publishImage(options: PublishImageOptions): Promise<Manifest> {
+  const { selection, repository, hashTag, movingTags, listener } = options;
+  let manifest = await findPublished(repository, hashTag, selection);
   if (manifest) {
     listener({ type: "unchanged", tag: hashTag, digest: manifest.digest });
   } else {
-    manifest = await push(repository, image, hashTag, listener);
+    manifest = await push(options);
     listener({ type: "tagged", tag: hashTag, digest: manifest.digest });
   }
   for (const tag of movingTags) {
-    const isThere = (await repository.manifest(tag))?.digest === manifest.digest;
+    const isThere = (await repository.headManifest(tag))?.digest === manifest.digest;
     if (!isThere) await repository.putManifest(tag, manifest);
     listener({ type: isThere ? "tag-kept" : "tagged", tag, digest: manifest.digest });
   }
   return manifest;
 }
 
-async function push(
-  repository: Repository,
-  image: Image,
-  hashTag: string,
-  listener: PublishListener,
-): Promise<Manifest> {
-  const layers = await sendLayers(repository, image.layers, listener);
-  const config = await repository.uploadBytes(image.config);
-  const descriptor = { mediaType: MEDIA_TYPES.dockerConfig, size: config.size, digest: config.digest };
-  const bytes = renderManifest(descriptor, layers);
-  const manifest = { digest: sha256(bytes), mediaType: MEDIA_TYPES.dockerManifest, bytes };
+async function push(options: PublishImageOptions): Promise<Manifest> {
+  const known = await options.known?.();
+  try {
+    return await send(options, known);
+  } catch (error) {
+    // A layer that was to be reused may have been deleted meanwhile, with the image that it belonged to.
+    if (known === undefined || !isBlobMissing(error)) throw error;
+    options.listener({ type: "reuse-undone", reason: (error as Error).message });
+    return await send(options);
+  }
+}
+
+async function send(options: PublishImageOptions, known?: Known): Promise<Manifest> {
+  const { selection, repository, hashTag } = options;
+  const images = allOf(selection);
+  for (const { layers } of images) {
+    checkLayerCount(`publishing ${repository.reference}:${hashTag}`, repository.host, layers.length);
+  }
+  const [layers] = await Promise.all([
+    sendLayers({ ...options, known, layers: images.flatMap((image) => image.layers) }),
+    ...images.map((image) => sendConfig(repository, image)),
+  ]);
+  const manifestOf = (image: Image): Manifest =>
+    renderImage(
+      image,
+      image.layers.map((layer) => stored(layers.get(layer))),
+    );
+  let manifest: Manifest;
+  if (selection.kind === "image") {
+    manifest = manifestOf(selection.image);
+  } else {
+    const entries = selection.entries.map((entry) => ({ entry, manifest: manifestOf(entry.image) }));
+    for (const { manifest: child } of entries) await repository.putManifest(child.digest, child);
+    manifest = renderIndex(selection.index, entries);
+  }
   try {
     await repository.putManifest(hashTag, manifest);
     return manifest;
   } catch (error) {
     // Another build of the same drop may have been faster.
-    const twin =
-      error instanceof TagImmutableError ? await findPublished(repository, hashTag, image.configDigest) : undefined;
+    const twin = error instanceof TagImmutableError ? await findPublished(repository, hashTag, selection) : undefined;
     if (twin) return twin;
     throw error;
   }
+}
+
+async function sendConfig(repository: Repository, { config }: Image): Promise<void> {
+  await repository.uploadBytes(config);
+}
+
+function stored(layer: StoredLayer | undefined): StoredLayer {
+  if (!layer) throw new Error("a layer was not sent");
+  return layer;
+}
+
+/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes */
+function isBlobMissing(error: unknown): boolean {
+  return error instanceof RegistryRefusedError && /^(MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN)$/.test(error.refusal.code);
 }

@@ -1,22 +1,65 @@
-import type { Digest } from "../digest";
+import { z } from "zod";
+import { isDigest, type Digest } from "../digest";
 import { configDigestOf, type Manifest } from "../registry/manifest";
 import type { Repository } from "../registry/repository";
 import { HashTagTakenError } from "./errors";
+import { imagesOf, type Selection } from "./selection";
+
+const indexSchema = z.object({
+  manifests: z.array(z.object({ digest: z.string(), annotations: z.record(z.string(), z.string()).optional() })),
+});
 
 /**
- * What the hash tag points to, if it is this image. Images are compared by the digests of their configurations, because those of
- * manifests differ with each compressor.
+ * What the hash tag points to, if it is this selection. Images are compared by the digests of their configurations, because those of
+ * manifests differ with each compressor; attestations are left out of account.
  * @returns undefined if there is no such tag.
- * @throws HashTagTakenError if the hash tag holds another image.
+ * @throws HashTagTakenError if the hash tag holds something else.
  */
 export async function findPublished(
   repository: Repository,
   hashTag: string,
-  configDigest: Digest,
+  selection: Selection,
 ): Promise<Manifest | undefined> {
   const manifest = await repository.manifest(hashTag);
   if (!manifest) return undefined;
-  const found = configDigestOf(manifest);
-  if (found === configDigest) return manifest;
-  throw new HashTagTakenError(`${repository.reference}:${hashTag}`, found, manifest.digest, configDigest);
+  const expected = imagesOf(selection).map(({ configDigest }) => configDigest);
+  const found = await configsOf(repository, manifest, selection);
+  if (isSame(found, expected)) return manifest;
+  throw new HashTagTakenError(`${repository.reference}:${hashTag}`, found, manifest.digest, expected);
+}
+
+/** The configurations of an image, or of all images of an index. */
+async function configsOf(repository: Repository, manifest: Manifest, selection: Selection): Promise<Digest[]> {
+  const own = configDigestOf(manifest);
+  if (own !== undefined) return [own];
+  const known = new Map(
+    selection.kind === "index"
+      ? selection.entries.map(({ descriptor, image }) => [descriptor.digest, image.configDigest] as const)
+      : [],
+  );
+  const configs = await Promise.all(
+    childrenOf(manifest).map(async (digest) => {
+      const isKnown = known.get(digest);
+      if (isKnown !== undefined) return isKnown;
+      const child = await repository.manifest(digest);
+      return child && configDigestOf(child);
+    }),
+  );
+  return configs.filter((config) => config !== undefined);
+}
+
+function childrenOf(manifest: Manifest): Digest[] {
+  try {
+    const { manifests } = indexSchema.parse(JSON.parse(manifest.bytes.toString("utf8")));
+    return manifests
+      .filter(({ annotations }) => annotations?.["vnd.docker.reference.type"] === undefined)
+      .map(({ digest }) => digest)
+      .filter(isDigest);
+  } catch {
+    return [];
+  }
+}
+
+function isSame(found: readonly Digest[], expected: readonly Digest[]): boolean {
+  return [...new Set(found)].toSorted().join() === [...new Set(expected)].toSorted().join();
 }

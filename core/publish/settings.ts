@@ -1,5 +1,7 @@
 import type { ImageRule } from "../archive/select";
 import { readUpload, type Upload } from "../upload";
+import { readChoice, REPOSITORY, type RawChoice } from "./choice";
+import type { PublishChoice } from "./publish";
 
 /** What the build's environment says, checked. */
 export interface Settings {
@@ -10,16 +12,27 @@ export interface Settings {
   readonly archivePath: string;
   readonly rule: ImageRule;
   readonly movingTags: readonly string[];
+  readonly choice: PublishChoice;
 }
+
+/** The environment variables of {@link PublishChoice}. */
+const CHOICE: Readonly<Record<keyof RawChoice, string>> = {
+  compression: "COMPRESSION",
+  reuse: "REUSE",
+  platform: "PLATFORM",
+  attestations: "ATTESTATIONS",
+  mountFrom: "MOUNT_FROM",
+  maxArchiveBytes: "MAX_ARCHIVE_BYTES",
+  maxLayerBytes: "MAX_LAYER_BYTES",
+  maxRatio: "MAX_RATIO",
+};
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** 7 to 40 hexadecimal digits: a git hash, abbreviated or whole. */
-const DEFAULT_TAG_PATTERN = "^[0-9a-f]{7,40}$";
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
-const REPOSITORY = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
-const HOST = /^[A-Za-z0-9.-]+(?::[0-9]{1,5})?$/;
+export const DEFAULT_TAG_PATTERN = "^[0-9a-f]{7,40}$";
+export const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+export const HOST = /^(?:[A-Za-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?$/;
 
 /** @throws SettingsError that names everything that is missing or wrong at once. */
 export function readSettings(environment: Environment): Settings {
@@ -42,14 +55,18 @@ export function readSettings(environment: Environment): Settings {
     else if (tagPattern.test(tag))
       problems.push(`MOVING_TAGS has ${tag}, expected no tag that TAG_PATTERN takes for a git hash`);
   }
+  const raw = Object.fromEntries(Object.entries(CHOICE).map(([key, name]) => [key, environment[name]]));
+  const choice = readChoice(raw, CHOICE, problems);
+  const image = optional("SOURCE_IMAGE");
   if (upload === undefined || problems.length > 0) throw new SettingsError(problems);
   return {
     upload,
     registry,
     repository,
     archivePath: optional("ARCHIVE_PATH") ?? `image/${service}`,
-    rule: { account: optional("SOURCE_ACCOUNT"), repository, tagPattern },
+    rule: { account: optional("SOURCE_ACCOUNT"), repository, tagPattern, ...(image !== undefined && { image }) },
     movingTags,
+    choice,
   };
 }
 

@@ -7,6 +7,7 @@ export const MEDIA_TYPES = {
   dockerConfig: "application/vnd.docker.container.image.v1+json",
   dockerLayer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
   dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
+  ociConfig: "application/vnd.oci.image.config.v1+json",
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociIndex: "application/vnd.oci.image.index.v1+json",
 } as const;

@@ -26,11 +26,13 @@ export type { KnownBlob, UploadBlobOptions, UploadedBlob, UploadOptions } from "
 export class Repository {
   readonly name: string;
   readonly host: string;
+  readonly #options: ConnectionOptions;
   readonly #connection: Connection;
   readonly #manifests: Manifests;
   readonly #uploads: Uploads;
 
   constructor(options: ConnectionOptions) {
+    this.#options = options;
     this.name = options.name;
     this.host = options.registry.host;
     this.#connection = new Connection(options);
@@ -41,6 +43,11 @@ export class Repository {
   /** `host/name`, as in references. */
   get reference(): string {
     return `${this.host}/${this.name}`;
+  }
+
+  /** Another repository of the same registry. */
+  sibling(name: string): Repository {
+    return new Repository({ ...this.#options, name });
   }
 
   /**
@@ -70,6 +77,14 @@ export class Repository {
 
   hasBlob(digest: Digest): Promise<boolean> {
     return this.#uploads.has(digest);
+  }
+
+  /**
+   * Takes a blob over from another repository of the same registry, where the registry does that.
+   * @returns whether it is here now
+   */
+  mountBlob(digest: Digest, from: string, options?: UploadOptions): Promise<boolean> {
+    return this.#uploads.mount(digest, from, options);
   }
 
   /** A small blob, such as a configuration, verified. At most 8 MiB. Redirects are followed, without credentials to another host. */

@@ -54,6 +54,11 @@ export class Uploads {
     return status !== 404;
   }
 
+  async mount(digest: Digest, from: string, { signal }: UploadOptions = {}): Promise<boolean> {
+    const requests = new UploadRequests(this.#connection, `mounting ${digest} into ${this.#repository}`, signal);
+    return (await tryMounting(requests, digest, [from])) === "mounted";
+  }
+
   async known(blob: KnownBlob, { mountFrom = [], signal }: UploadBlobOptions = {}): Promise<UploadedBlob> {
     const { digest, size } = blob;
     const action = `uploading ${digest} to ${this.#repository}`;

@@ -1,0 +1,39 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { machineLayers, writeImageArchive, zipArchive } from "../../local/fixtures";
+
+/** An image archive on the disk. */
+export interface ImageFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** As it is named in the archive. */
+  readonly reference: string;
+  /** Uncompressed bytes of its layers, lowest first. */
+  readonly layers: readonly number[];
+}
+
+const MEMBER = "image/api";
+
+/** How an image of six layers is made up: a base, what is installed on it, and an application at the top. */
+export const SHARES = [0.32, 0.27, 0.2, 0.13, 0.065, 0.015];
+
+/** Writes the `docker save` archive of an image of this machine's files. Two labels give images that differ in their last layer alone. */
+export async function makeImage(options: {
+  readonly directory: string;
+  readonly bytes: number;
+  readonly shares?: readonly number[];
+  readonly label: string;
+}): Promise<ImageFile> {
+  const { directory, bytes, shares = SHARES, label } = options;
+  const path = join(directory, `${label}-${shares.length}-${bytes}.tar`);
+  const reference = `111122223333.dkr.ecr.us-east-1.amazonaws.com/bench/api:${label}`;
+  const layers = await machineLayers({ sizes: shares.map((share) => Math.round(share * bytes)), label });
+  const [image] = await writeImageArchive({ path, references: [reference], layers });
+  return { path, bytes: (await stat(path)).size, reference, layers: image?.layers.map((layer) => layer.bytes) ?? [] };
+}
+
+export async function zipped(image: ImageFile, method: "store" | "deflate"): Promise<string> {
+  const path = image.path.replace(/\.tar$/, `-${method}.zip`);
+  await zipArchive({ path, member: MEMBER, archive: image.path, method });
+  return path;
+}

@@ -1,0 +1,23 @@
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import zlib from "node:zlib";
+import { timed } from "./processes";
+
+const VERSION = "22.23.3";
+
+/** A Node.js that compresses by zstd itself, as builds have it: this one, or one that the npm registry carries as a package. */
+export async function nodeWithZstd(root: string): Promise<string> {
+  if ("zstdCompress" in zlib) return process.execPath;
+  const prefix = join(root, ".local", `node-${VERSION}`);
+  const node = join(prefix, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+  const isThere = await access(node).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) {
+    await mkdir(prefix, { recursive: true });
+    const name = `node-${process.platform}-${process.arch}@${VERSION}`;
+    await timed("npm", ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", name]);
+  }
+  return node;
+}

@@ -1,0 +1,54 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import type { PublishReport } from "../../core/publish/report";
+import { bundleFunction } from "../../infrastructure/bundle";
+import { findProgram } from "../../core/programs";
+import { PEAK, timed } from "./processes";
+
+/** The publisher as a build runs it: the bundle, in a process of its own each time. */
+export interface Publisher {
+  publish(source: string, destination: string, options?: PublisherOptions): Promise<Published>;
+}
+
+export interface PublisherOptions {
+  readonly args?: readonly string[];
+  /** Of Node.js. @default - the one that runs this */
+  readonly node?: string;
+  /** Programs that it finds on its PATH. @default [] */
+  readonly programs?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface Published {
+  readonly seconds: number;
+  /** MB. */
+  readonly peak: number;
+  readonly report: PublishReport;
+}
+
+export async function createPublisher(directory: string): Promise<Publisher> {
+  const bundle = join(directory, "publish-image.js");
+  await writeFile(bundle, bundleFunction("publish-image"));
+  return {
+    publish: async (source, destination, { args = [], node = process.execPath, programs = [], env = {} } = {}) => {
+      const command = ["--require", PEAK, bundle, source, destination, "--json", ...args];
+      const { seconds, stdout, stderr } = await timed(node, command, {
+        env: { TMPDIR: directory, PATH: await pathOf(directory, programs), ...env },
+      });
+      const peak = Number(/^peak (\d+) KiB$/m.exec(stderr)?.[1]) * 1.024e-3;
+      return { seconds, peak, report: JSON.parse(stdout) as PublishReport };
+    },
+  };
+}
+
+/** A PATH that has these programs and no other. */
+async function pathOf(directory: string, programs: readonly string[]): Promise<string> {
+  const folder = join(directory, `path-${["none", ...programs].join("-")}`);
+  await mkdir(folder, { recursive: true });
+  for (const program of programs) {
+    const file = await findProgram(program);
+    if (file === undefined) throw new Error(`no ${program} on the PATH${delimiter}`);
+    await symlink(file, join(folder, program)).catch(() => undefined);
+  }
+  return folder;
+}

@@ -1,0 +1,20 @@
+/** How layers are compressed on their way to the registry. */
+export interface Compressor {
+  readonly format: "gzip" | "zstd";
+  /** What a log calls it. */
+  readonly name: string;
+  /** The same bytes for the same source, however that is cut into chunks: an upload that broke goes on with them. */
+  compress(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+}
+
+/** Nothing on this machine compresses as it is asked. */
+export class NoCompressorError extends Error {
+  override readonly name = "NoCompressorError";
+
+  constructor(format: Compressor["format"]) {
+    super(
+      `layers cannot be compressed by ${format}: found Node.js ${process.versions.node} and no program ${format} on the PATH, ` +
+        `expected Node.js 22.15 or newer or that program; install one of them, or set compression to gzip`,
+    );
+  }
+}

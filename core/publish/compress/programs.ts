@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+/** What a program writes to its standard output for what is given to its standard input. */
+export async function* throughProgram(
+  file: string,
+  args: readonly string[],
+  source: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const child = spawn(file, args, { stdio: ["pipe", "pipe", "ignore"] });
+  const ended = new Promise<string | undefined>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      resolve(code === 0 ? undefined : `ended with ${signal ?? `code ${String(code)}`}`);
+    });
+  });
+  let failure: unknown;
+  const fed = pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1 << 20 }), child.stdin).catch(
+    (error: unknown) => {
+      failure = error;
+      child.kill();
+    },
+  );
+  ended.catch(() => undefined);
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk;
+    await fed;
+    const end = await ended;
+    // A program that fails stops reading: its end says more than the broken pipe.
+    if (end !== undefined && (failure === undefined || isBrokenPipe(failure))) throw new Error(`${file} ${end}`);
+    if (failure !== undefined) throw failure as Error;
+  } finally {
+    child.kill();
+  }
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
