@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import { S3Client } from "@aws-sdk/client-s3";
 import { openDrop } from "../../core/archive/s3-object";
@@ -95,6 +96,69 @@ test("a connection that never brings a byte is given up", async () => {
   );
   expect(s3.requests).toHaveLength(5);
 });
+
+describe("a large range", () => {
+  const SMALL = { pieceSize: 100_000, ahead: 3 };
+
+  test("is read by several requests, each of the version that was dropped", async () => {
+    const { versionId, etag } = s3.put(BUCKET, KEY, BODY);
+    s3.put(BUCKET, KEY, Buffer.from("a newer upload"));
+    const object = await openDrop(client, { bucket: BUCKET, key: KEY, versionId: versionId!, etag }, SMALL);
+    expect((await buffer(object.read(1000, 450_000))).equals(BODY.subarray(1000, 450_000))).toBe(true);
+    const pin = { path: "/drops/web.zip", versionId, ifMatch: `"${etag}"` };
+    expect(s3.requests.slice(1).toSorted((a, b) => rangeStart(a.range) - rangeStart(b.range))).toEqual([
+      { ...pin, range: "bytes=1000-100999", sent: 100_000 },
+      { ...pin, range: "bytes=101000-200999", sent: 100_000 },
+      { ...pin, range: "bytes=201000-300999", sent: 100_000 },
+      { ...pin, range: "bytes=301000-400999", sent: 100_000 },
+      { ...pin, range: "bytes=401000-449999", sent: 49_000 },
+    ]);
+  });
+
+  test("is one request up to 8 MiB", async () => {
+    const body = Buffer.alloc((8 << 20) + 1, "x");
+    const { etag } = s3.put(BUCKET, KEY, body);
+    const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag });
+    expect(await buffer(object.read(0, 8 << 20))).toHaveLength(8 << 20);
+    expect(s3.requests).toHaveLength(2);
+    expect(await buffer(object.read(0, body.length))).toHaveLength(body.length);
+    expect(s3.requests).toHaveLength(4);
+  });
+
+  test("each of its requests is taken up where it broke", async () => {
+    const { versionId } = s3.put(BUCKET, KEY, BODY);
+    const object = await openDrop(client, { bucket: BUCKET, key: KEY, versionId: versionId! }, SMALL);
+    s3.breakOff(70_000, 0, 50_000, 99_999, 1);
+    expect((await buffer(object.read(0, BODY.length))).equals(BODY)).toBe(true);
+    expect(s3.requests).toHaveLength(1 + 10 + 5);
+  });
+
+  test("stops when nobody wants it any more", async () => {
+    const { etag } = s3.put(BUCKET, KEY, BODY);
+    const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag }, SMALL);
+    const stream = object.read(0, BODY.length);
+    await once(stream, "readable");
+    stream.destroy();
+    await once(stream, "close");
+    const before = s3.requests.length;
+    expect(before).toBeLessThan(11);
+    expect((await object.bytes(0, 10)).equals(BODY.subarray(0, 10))).toBe(true);
+    expect(s3.requests).toHaveLength(before + 1);
+  });
+
+  test("an object that is overwritten while it is read", async () => {
+    const { etag } = s3.put(BUCKET, KEY, BODY, { versioned: false });
+    const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag }, SMALL);
+    s3.put(BUCKET, KEY, Buffer.from("newer"), { versioned: false });
+    await expect(buffer(object.read(0, BODY.length))).rejects.toThrow(
+      "cannot be read: found that it was deleted or overwritten since the event (PreconditionFailed",
+    );
+  });
+});
+
+function rangeStart(range: string | undefined): number {
+  return Number(/^bytes=(\d+)/.exec(range ?? "")?.[1]);
+}
 
 const gone = (name: string, reason: string): string =>
   `${name} cannot be read: found that it was deleted or overwritten since the event (${reason}), ` +

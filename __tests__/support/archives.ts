@@ -264,7 +264,7 @@ export function multiPlatform(options: Omit<OciImageOptions, "platform"> = {}): 
     { os: "linux", architecture: "arm64", variant: "v8" },
   ];
   const images = platforms.map((platform) =>
-    ociImage({ layers: [layer("base"), layer(platform.architecture)], ...options, platform }),
+    ociImage({ layers: ["base", "app"].map((text) => layer(`${text} ${platform.architecture}`)), ...options, platform }),
   );
   const attached = attestation();
   const index = ociIndex(...images.map((image): Listed => [image, { platform: image.platform }]), [

@@ -46,11 +46,11 @@ export async function* readInPieces({ start, end, pieceSize, slots, piece, signa
   };
   try {
     while (next < end || ahead.length > 0) {
-      const current = ahead.shift();
-      if (current) slots.give();
-      const chunks = current ? current.take() : fetch();
+      const kept = ahead.shift();
+      if (kept) slots.give();
+      const current = kept ?? new Piece(fetch());
       fetchAhead();
-      for await (const chunk of chunks) {
+      for await (const chunk of current.take()) {
         yield chunk;
         fetchAhead();
       }

@@ -228,7 +228,9 @@ class ZstdProgram extends Duplex {
 
   constructor(name: string) {
     super({ readableHighWaterMark: CHUNK });
-    const child = spawn("zstd", ["-dc"], { stdio: ["pipe", "pipe", "pipe"] });
+    // What reads a stranger's data gets none of the environment's credentials.
+    const env = { PATH: process.env.PATH };
+    const child = spawn("zstd", ["-dc"], { stdio: ["pipe", "pipe", "pipe"], env });
     this.#child = child;
     child.once("error", (error) => {
       this.destroy(new ZstdMissingError(name, { cause: error }));
