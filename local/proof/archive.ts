@@ -36,6 +36,7 @@ export interface ArchivedImage {
   /** `os/architecture[/variant]` by the index, else by the configuration. */
   readonly platform: string;
   readonly config: Buffer;
+  readonly configDigest: string;
   /** By the configuration. @default - it is the one of an attestation that has no files */
   readonly diffIds?: readonly string[];
   /** Lowest first. */
@@ -190,6 +191,7 @@ function readImage(files: ArchiveFiles, configPath: string, layerPaths: readonly
     kind: "image",
     platform: platformOf({ platform }),
     config,
+    configDigest: digestOf(config),
     ...(diffIds === undefined ? {} : { diffIds }),
     layers,
   };

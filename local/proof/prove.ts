@@ -174,7 +174,7 @@ async function proveImage(
   check("config", { digest: digestOf(configBytes), bytes: configBytes.length }, config);
   // Equal digests and equal bytes are the same thing only as long as nobody finds a collision; bytes are cheap.
   if (!configBytes.equals(archived.config)) {
-    throw new ConfigDiffersError(what, config.digest, digestOf(archived.config));
+    throw new ConfigDiffersError(what, config.digest, archived.configDigest);
   }
   const isImage = archived.diffIds !== undefined;
   const type = isImage ? configType(mediaType) : undefined;
