@@ -172,6 +172,15 @@ test("an image for several platforms, some of which are not there", async () => 
   });
 });
 
+test("a platform whose manifest is there without its configuration is not there", async () => {
+  const options = { path: at("a.tar"), references: [REFERENCE], layout: "oci-layout" } as const;
+  const [image] = await writeImageArchive({ ...options, platforms: ["linux/amd64", "linux/arm64"] });
+  const files = await tarMembers(at("a.tar"));
+  files.delete(`blobs/sha256/${image!.index!.platforms[1]!.config.slice("sha256:".length)}`);
+  await writeFile(at("b.tar"), tar(...[...files].map(([name, content]) => tarEntry(name, content))));
+  expect(await read(at("b.tar"))).toMatchObject({ missing: ["linux/arm64"] });
+});
+
 test("an index.json that lists the platforms itself", async () => {
   await writeImageArchive({
     path: at("a.tar"),

@@ -13,6 +13,7 @@ import { requires } from "../support/requires";
 import { tarMembers } from "../support/tar-members";
 
 const REFERENCE = "vendor.example/web:1";
+const LAYER = "application/vnd.oci.image.layer.v1.tar";
 const PLATFORMS = ["linux/amd64", "linux/arm64/v8"];
 
 interface Descriptor {
@@ -202,6 +203,17 @@ describe("an index", () => {
       name: "MediaTypeError",
       message: `manifest of ${REFERENCE} (linux/amd64) is called ${docker}, expected ${OCI_MANIFEST}`,
     });
+  });
+});
+
+test("an attestation's document keeps its type", async () => {
+  const attestation = index.manifests[2]!;
+  const { layers, ...rest } = parse(attestation.digest) as Manifest;
+  const retyped = bytes({ ...rest, layers: layers.map((layer) => ({ ...layer, mediaType: LAYER })) });
+  const manifests = index.manifests.map((one) => (one === attestation ? descriptorOf(retyped, one) : one));
+  await expect(prove(indexOf(manifests), {}, [retyped])).rejects.toMatchObject({
+    name: "MediaTypeError",
+    message: `layer 0 is called ${LAYER}, expected application/vnd.in-toto+json`,
   });
 });
 

@@ -148,6 +148,14 @@ describe("the archive's image", () => {
     expect(proof.images[0].layers.map(({ diffId }) => diffId)).toEqual(layers.map(sha256));
   });
 
+  test("of an archive without a manifest, cannot be unchanged", async () => {
+    const manifest = await publish(config, layers);
+    await expect(proveImage({ archive, registry: location, unchanged: true })).rejects.toMatchObject({
+      name: "ManifestChangedError",
+      message: `${REFERENCE} is ${sha256(manifest)}, expected the archive's own: it has no manifest`,
+    });
+  });
+
   test("as lines to print", async () => {
     const manifest = await publish(config, layers);
     const short = (content: Buffer): string => sha256(content).slice(0, 19);
@@ -316,6 +324,11 @@ describe("a registry that lies", () => {
   test.each([
     ["the media type", [LAYER, "gzip"], `layer 0 is called ${LAYER}, expected ${LAYER}+gzip`],
     ["the media type", [`${LAYER}+zstd`, "none"], `layer 0 is called ${LAYER}+zstd, expected ${LAYER}`],
+    [
+      "a type of no layer",
+      ["application/octet-stream", "gzip"],
+      `layer 0 is called application/octet-stream, expected ${LAYER}+gzip`,
+    ],
     [
       "the kind of its layers",
       ["application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip"],

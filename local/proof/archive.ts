@@ -23,11 +23,13 @@ export interface ArchivedManifest {
   readonly bytes: Buffer;
 }
 
-export interface ArchivedLayer {
+interface ArchivedLayer {
   /** `sha256:<hex>` of the layer as it lies there. */
   readonly digest: string;
   /** `sha256:<hex>` of it without its compression. */
   readonly contentDigest: string;
+  /** @default - the archive has no manifest */
+  readonly mediaType?: string;
 }
 
 /** An image whose layers are those of its configuration. */
@@ -37,6 +39,8 @@ export interface ArchivedImage {
   readonly platform: string;
   readonly config: Buffer;
   readonly configDigest: string;
+  /** @default - the archive has no manifest */
+  readonly configType?: string;
   /** By the configuration. @default - it is the one of an attestation that has no files */
   readonly diffIds?: readonly string[];
   /** Lowest first. */
@@ -137,7 +141,10 @@ function readDescribed(files: ArchiveFiles, descriptor: Descriptor): ArchivedIma
 function readIndex(files: ArchiveFiles, descriptor: Descriptor): ArchivedIndex {
   const manifest = readStoredManifest(files, descriptor);
   const { manifests = [] } = parseJson(manifest.digest, manifest.bytes) as Manifest;
-  const isThere = ({ digest }: Descriptor): boolean => files.find(blobPath(digest)) !== undefined;
+  const isThere = ({ digest }: Descriptor): boolean => {
+    const child = parseFile(files, blobPath(digest)) as Manifest | undefined;
+    return child !== undefined && (!child.config || files.find(blobPath(child.config.digest)) !== undefined);
+  };
   const images = manifests.filter(isThere).map((child) => {
     if (isIndexType(child.mediaType)) {
       throw new NotAnImageArchiveError(files.archive, `its index ${manifest.digest} holds another index`);
@@ -154,14 +161,14 @@ function readManifest(files: ArchiveFiles, descriptor: Descriptor): ArchivedImag
   if (!config || !layers) throw new NotAnImageArchiveError(files.archive, `${manifest.digest} is not a manifest`);
   for (const blob of [config, ...layers]) verify(files, blob);
   const attests = attested(descriptor);
+  const paths = layers.map(({ digest }) => blobPath(digest));
+  const image = readImage(files, blobPath(config.digest), paths);
   return {
-    ...readImage(
-      files,
-      blobPath(config.digest),
-      layers.map(({ digest }) => blobPath(digest)),
-    ),
+    ...image,
     ...(descriptor.platform === undefined ? {} : { platform: platformName(descriptor.platform) }),
     ...(attests === undefined ? {} : { attests }),
+    configType: config.mediaType,
+    layers: image.layers.map((layer, index) => ({ ...layer, mediaType: layers[index]?.mediaType ?? "" })),
     manifest,
   };
 }

@@ -8,7 +8,7 @@ export type Content = AsyncIterable<Uint8Array>;
 
 export type Compression = "none" | "gzip" | "zstd";
 
-export interface Measure {
+interface Measure {
   /** `sha256:<hex>` */
   readonly digest: string;
   readonly bytes: number;

@@ -3,7 +3,7 @@ import { eachEntry, normalize, type ArchiveEntry, type ArchiveFile } from "./ent
 import { NotAnImageArchiveError } from "./errors";
 
 /** A file of an archive: what it hashes to, and its text if it may be JSON. */
-export interface StoredFile extends Measured {
+interface StoredFile extends Measured {
   readonly json?: Buffer;
 }
 

@@ -50,19 +50,25 @@ const LAYERS_OF: Readonly<Record<string, Readonly<Record<Compression, string>>>>
   },
 };
 
-/** What the configuration of an image with such a manifest must be called. */
-export function configType(manifestType: string): string | undefined {
-  return CONFIG_OF[manifestType];
+const LAYER = /^application\/vnd\.(oci\.image\.layer|docker\.image\.rootfs)\./;
+
+/** What a configuration must be called in a manifest. @param archived what the archive calls it, if it does */
+export function configType(manifestType: string, archived: string | undefined): string | undefined {
+  const isImage = archived === undefined || Object.values(CONFIG_OF).includes(archived);
+  return isImage ? CONFIG_OF[manifestType] : archived;
 }
 
-/** What a layer must be called in such a manifest, by how it is compressed. */
-export function layerType(manifestType: string, compression: Compression): string | undefined {
-  return LAYERS_OF[manifestType]?.[compression];
-}
-
-/** Whether this is a layer of files, not a document that is attached to an image. */
-export function isFileLayer(mediaType: string): boolean {
-  return /\.(layer|rootfs)\b/.test(mediaType);
+/**
+ * What a layer must be called in a manifest, by how it is compressed there.
+ * @param archived what the archive calls it, if it does: a document that is attached to an image keeps its type
+ */
+export function layerType(
+  manifestType: string,
+  compression: Compression,
+  archived: string | undefined,
+): string | undefined {
+  const isOfFiles = archived === undefined || LAYER.test(archived);
+  return isOfFiles ? LAYERS_OF[manifestType]?.[compression] : archived;
 }
 
 export function isIndexType(mediaType: string): boolean {

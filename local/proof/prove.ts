@@ -1,6 +1,6 @@
 import { readArchivedImage, type ArchivedImage, type ArchivedIndex, type ArchivedManifest } from "./archive";
 import { chooseExpected, type Expectation } from "./expectation";
-import { collect, digestOf, measure, parseJson } from "./content";
+import { collect, digestOf, measure, parseJson, type Compression } from "./content";
 import {
   AttestationSubjectError,
   ConfigDiffersError,
@@ -13,11 +13,11 @@ import {
   PlatformsDifferError,
   SizeMismatchError,
 } from "./errors";
-import { attested, configType, isFileLayer, isIndexType, layerType, platformName } from "./manifest";
+import { attested, configType, isIndexType, layerType, platformName } from "./manifest";
 import type { Descriptor, Manifest } from "./manifest";
 import type { ImageSource } from "./registry";
 
-export interface ProvedLayer {
+interface ProvedLayer {
   readonly digest: string;
   readonly mediaType: string;
   /** As it lies in the registry, in bytes. */
@@ -176,16 +176,16 @@ async function proveImage(
   if (!configBytes.equals(archived.config)) {
     throw new ConfigDiffersError(what, config.digest, archived.configDigest);
   }
-  const isImage = archived.diffIds !== undefined;
-  const type = isImage ? configType(mediaType) : undefined;
-  if (type !== undefined && config.mediaType !== type) throw new MediaTypeError("config", config.mediaType, type);
+  checkType("config", config.mediaType, configType(mediaType, archived.configType));
 
   const diffIds = archived.diffIds ?? archived.layers.map((layer) => layer.contentDigest);
   if (layers.length !== diffIds.length) throw new LayerCountError("registry", layers.length, diffIds.length);
   const proved: ProvedLayer[] = [];
   for (const [index, layer] of layers.entries()) {
     const diffId = diffIds[index] ?? "";
-    proved.push(await proveLayer(index, mediaType, layer, diffId, source));
+    const { compression, ...found } = await proveLayer(index, layer, diffId, source);
+    checkType(`layer ${index}`, layer.mediaType, layerType(mediaType, compression, archived.layers[index]?.mediaType));
+    proved.push(found);
   }
   const { platform } = archived;
   return { platform, digest, config: { digest: config.digest, size: config.size }, layers: proved };
@@ -193,17 +193,19 @@ async function proveImage(
 
 async function proveLayer(
   index: number,
-  manifestType: string,
   { digest, mediaType, size }: Descriptor,
   diffId: string,
   source: ImageSource,
-): Promise<ProvedLayer> {
+): Promise<ProvedLayer & { readonly compression: Compression }> {
   const { raw, content, compression } = await measure(await source.blob(digest), `layer ${index} (${digest})`);
   check(`layer ${index}`, raw, { digest, size });
   if (content.digest !== diffId) throw new LayerDiffersError(index, "registry", content.digest, diffId);
-  const type = isFileLayer(mediaType) ? layerType(manifestType, compression) : undefined;
-  if (type !== undefined && mediaType !== type) throw new MediaTypeError(`layer ${index}`, mediaType, type);
-  return { digest, mediaType, size, diffId, contentSize: content.bytes };
+  return { digest, mediaType, size, diffId, contentSize: content.bytes, compression };
+}
+
+/** Of a manifest of a kind that is not known here, nothing is expected. */
+function checkType(what: string, found: string, expected: string | undefined): void {
+  if (expected !== undefined && found !== expected) throw new MediaTypeError(what, found, expected);
 }
 
 function checkUnchanged(reference: string, digest: string, archived: ArchivedManifest | undefined): void {

@@ -22,7 +22,7 @@ export interface RegistryLocation {
   readonly authorization?: string;
 }
 
-export interface ReadManifest {
+interface ReadManifest {
   readonly bytes: Buffer;
   /** What it was announced as. @default - its reader does not know */
   readonly mediaType?: string;

@@ -8,12 +8,13 @@ import { runner, type Run } from "./run";
 import { realArchive, type RealArchive, type RealImage, type RealTool } from "./types";
 
 const NAME = "vendor.example/web:1";
+const DAEMON = "containerd";
 
 /** What docker's own saves are made of since it has containerd's image store: images with compressed layers, as they were pulled. */
 export const containerd: RealTool = {
   tool: "containerd",
   programs: [
-    ["containerd", "apt-get install docker.io"],
+    [DAEMON, "apt-get install docker.io"],
     ["ctr", "apt-get install docker.io"],
   ],
   make: async (directory) => {
@@ -64,7 +65,7 @@ async function startContainerd(directory: string): Promise<{ ctr: Ctr; close: ()
     `address = "${address}"`,
   ];
   await writeFile(join(directory, "config.toml"), config.join("\n"));
-  const daemon = spawn("containerd", ["--config", join(directory, "config.toml")], { stdio: "ignore" });
+  const daemon = spawn(DAEMON, ["--config", join(directory, "config.toml")], { stdio: "ignore" });
   const ended = once(daemon, "exit");
   const run: Run = runner(directory);
   const ctr: Ctr = (...args) => run("ctr", "--address", address, "--namespace", "real", ...args);
