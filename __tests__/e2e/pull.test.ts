@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeImageArchive, type ArchivedPlatform } from "../../local/fixtures";
+import { proveImage, type RegistryLocation } from "../../local/proof";
 import { startDockerRegistry, type DockerRegistry } from "../../local/registry/docker-registry";
 import { pullWithPodman, pullWithSkopeo } from "../support/pull";
 import { runner } from "../support/real-archives/run";
@@ -36,6 +37,12 @@ const isHere = [
       const target = `docker://${new URL(registry.url).host}/${name}`;
       await run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", ...args, archive, target);
     };
+    const location = (tag: string): RegistryLocation => ({
+      host: new URL(registry.url).host,
+      plainHttp: true,
+      repository: "web",
+      tag,
+    });
     const pulled = ({ config, layers }: ArchivedPlatform): object => ({
       config,
       diffIds: layers.map(({ diffId }) => diffId),
@@ -43,10 +50,17 @@ const isHere = [
 
     test.each(["gzip", "zstd"])("unpacks layers compressed by %s", async (compression) => {
       const path = join(directory, "image.tar");
-      const [image] = await writeImageArchive({ path, references: ["vendor.example/web:1"] });
-      await push(`docker-archive:${path}`, `web:${compression}`, "--dest-compress-format", compression);
+      // Of a layer that skopeo has pushed before it takes what lies there, however it is compressed.
+      const layers = ["base", "app"].map((name) => [{ path: `app/${name}`, content: `${compression}\n` }]);
+      const references = ["vendor.example/web:1"];
+      const [image] = await writeImageArchive({ path, references, layers, layout: "oci-layout" });
+      await push(`oci-archive:${path}`, `web:${compression}`, "--dest-compress-format", compression);
+      const proof = await proveImage({ archive: path, registry: location(compression) });
+      const type = `application/vnd.oci.image.layer.v1.tar+${compression}`;
+      expect(proof.images[0].layers.map(({ mediaType }) => mediaType)).toEqual([type, type]);
       const source = { url: registry.url, repository: "web", tag: compression };
-      expect(await pullWithPodman({ ...source, file: "app/version" })).toEqual({ ...pulled(image!), content: "v1\n" });
+      const content = `${compression}\n`;
+      expect(await pullWithPodman({ ...source, file: "app/base" })).toEqual({ ...pulled(image!), content });
       expect(await pullWithSkopeo(source)).toEqual(pulled(image!));
     });
 
@@ -56,6 +70,7 @@ const isHere = [
       const options = { path, references: ["vendor.example/web:1"], layout: "oci-layout", platforms } as const;
       const [image] = await writeImageArchive(options);
       await push(`oci-archive:${path}`, "web:index", "--all");
+      await proveImage({ archive: path, registry: location("index") });
       for (const one of image!.index!.platforms) {
         const source = { url: registry.url, repository: "web", tag: "index", platform: one.platform };
         const content = `${one.platform}\n`;
