@@ -1,4 +1,4 @@
-import { digestOf, parseJson } from "./content";
+import { digestOf, parseJson, type Compression } from "./content";
 import type { ArchiveFile } from "./entries";
 import {
   DigestMismatchError,
@@ -28,6 +28,7 @@ interface ArchivedLayer {
   readonly digest: string;
   /** `sha256:<hex>` of it without its compression. */
   readonly contentDigest: string;
+  readonly compression: Compression;
   /** @default - the archive has no manifest */
   readonly mediaType?: string;
 }
@@ -183,7 +184,7 @@ function readImage(files: ArchiveFiles, configPath: string, layerPaths: readonly
   const layers = layerPaths.map((path): ArchivedLayer => {
     const file = files.find(path);
     if (!file) throw new NotAnImageArchiveError(files.archive, `its layer ${path} is missing`);
-    return { digest: file.raw.digest, contentDigest: file.content.digest };
+    return { digest: file.raw.digest, contentDigest: file.content.digest, compression: file.compression };
   });
   const { rootfs, ...platform } = parseJson(configPath, config) as Partial<Platform> & Config;
   const diffIds = rootfs?.diff_ids;

@@ -25,21 +25,22 @@ export const buildah: RealTool = {
     const push = async (
       form: string,
       transport: "docker-archive" | "oci-archive",
-      args: readonly string[],
+      compression: RealArchive["compression"],
+      ...args: readonly string[]
     ): Promise<void> => {
       const path = join(directory, `buildah-${archives.length}.tar`);
       await run("buildah", "push", "--quiet", ...args, NAME, `${transport}:${path}:${NAME}`);
-      archives.push(realArchive("buildah", form, path, [image]));
+      archives.push(realArchive({ tool: "buildah", form, path, images: [image], compression }));
     };
-    await push("docker-archive", "docker-archive", []);
-    await push("oci-archive", "oci-archive", []);
-    await push("oci-archive, not compressed", "oci-archive", ["--disable-compression"]);
-    await push("oci-archive, compressed by zstd", "oci-archive", ["--compression-format", "zstd"]);
+    await push("docker-archive", "docker-archive", "none");
+    await push("oci-archive", "oci-archive", "gzip");
+    await push("oci-archive, compressed by zstd", "oci-archive", "zstd", "--compression-format", "zstd");
 
     const path = join(directory, "buildah-list.tar");
     await run("buildah", "manifest", "push", "--quiet", "--all", "vendor.example/multi", `oci-archive:${path}:${NAME}`);
     const images = [image, { ...arm, references: [NAME] }];
-    return [...archives, realArchive("buildah", "oci-archive of a manifest list", path, images, { missing: [] })];
+    const form = "oci-archive of a manifest list";
+    return [...archives, realArchive({ tool: "buildah", form, path, images, compression: "gzip", isIndex: true })];
   },
 };
 

@@ -30,23 +30,29 @@ export const containerd: RealTool = {
 async function save(ctr: Ctr, directory: string): Promise<RealArchive[]> {
   const source = join(directory, "source.tar");
   const archives: RealArchive[] = [];
-  const add = async (form: string, all: boolean, platforms: number): Promise<void> => {
+  const add = async (
+    form: string,
+    compression: RealArchive["compression"],
+    all: boolean,
+    platforms: number,
+  ): Promise<void> => {
     const path = join(directory, `containerd-${archives.length}.tar`);
     await ctr("images", "export", ...(all ? ["--all-platforms"] : []), path, NAME);
     const { isIndex, images } = await inspect(ctr);
     const missing = images.slice(platforms).map(({ platform }) => platform);
-    archives.push(realArchive("containerd", form, path, images.slice(0, platforms), isIndex ? { missing } : undefined));
+    const saved = images.slice(0, platforms);
+    archives.push(realArchive({ tool: "containerd", form, path, images: saved, compression, isIndex, missing }));
   };
   await writeImageArchive({ path: source, references: [NAME] });
   await ctr("images", "import", source);
-  await add("docker's manifest in an OCI layout", false, 1);
+  await add("docker's manifest in an OCI layout", "none", false, 1);
 
   const platforms = ["linux/amd64", "linux/arm64"];
   const options = { references: [NAME], layout: "containerd", platforms, attestations: true } as const;
   await writeImageArchive({ path: source, ...options });
   await ctr("images", "import", "--all-platforms", "--no-unpack", source);
-  await add("an index of all its platforms", true, 2);
-  await add("an index of which one platform is there", false, 1);
+  await add("an index of all its platforms", "gzip", true, 2);
+  await add("an index of which one platform is there", "gzip", false, 1);
   return archives;
 }
 

@@ -40,7 +40,7 @@ async function save(run: Run, directory: string, context: string): Promise<RealA
   const add = async (form: string, names: readonly string[], images: readonly RealImage[]): Promise<void> => {
     const path = join(directory, `docker-${archives.length}.tar`);
     await run("docker", "save", "--output", path, ...names);
-    archives.push(realArchive("docker", form, path, images));
+    archives.push(realArchive({ tool: "docker", form, path, images }));
   };
   await add("docker-archive", [FIRST], [{ ...first, references: [FIRST] }]);
   await add("docker-archive of an image without a name", [first.config], [{ ...first, references: [] }]);

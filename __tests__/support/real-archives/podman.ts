@@ -18,14 +18,19 @@ export const podman: RealTool = {
     const second = await inspect(run, SECOND);
 
     const archives: RealArchive[] = [];
-    const add = async (form: string, args: readonly string[], images: readonly RealImage[]): Promise<void> => {
+    const add = async (
+      form: string,
+      args: readonly string[],
+      images: readonly RealImage[],
+      compression: RealArchive["compression"] = "none",
+    ): Promise<void> => {
       const path = join(directory, `podman-${archives.length}.tar`);
       await run("podman", "save", "--quiet", "--output", path, ...args);
-      archives.push(realArchive("podman", form, path, images));
+      archives.push(realArchive({ tool: "podman", form, path, images, compression }));
     };
     await add("docker-archive", ["--format", "docker-archive", FIRST], [first]);
     await add("docker-archive of two images", ["--multi-image-archive", FIRST, SECOND], [first, second]);
-    await add("oci-archive", ["--format", "oci-archive", FIRST], [first]);
+    await add("oci-archive", ["--format", "oci-archive", FIRST], [first], "gzip");
     await add("oci-archive, not compressed", ["--format", "oci-archive", "--uncompressed", SECOND], [second]);
     return archives;
   },

@@ -11,8 +11,10 @@ export const skopeo: RealTool = {
   programs: [["skopeo", "apt-get install skopeo"]],
   make: async (directory) => {
     const single = join(directory, "single.tar");
+    const oci = join(directory, "oci.tar");
     const multi = join(directory, "multi.tar");
     await writeImageArchive({ path: single, references: [NAME] });
+    await writeImageArchive({ path: oci, references: [NAME], layout: "oci-layout" });
     const platforms = ["linux/amd64", "linux/arm64"];
     await writeImageArchive({ path: multi, references: [NAME], layout: "oci-layout", platforms, attestations: true });
     const run = await containersRunner(join(directory, "skopeo"));
@@ -20,32 +22,35 @@ export const skopeo: RealTool = {
     const archives: RealArchive[] = [];
     const copy = async (
       form: string,
+      source: string,
       transport: "docker-archive" | "oci-archive",
+      compression: RealArchive["compression"],
       args: readonly string[] = [],
       references = [NAME],
     ): Promise<void> => {
       const path = join(directory, `skopeo-${archives.length}.tar`);
       const target = `${transport}:${path}:${NAME}`;
-      await run("skopeo", "--insecure-policy", "copy", "--quiet", ...args, `docker-archive:${single}`, target);
-      const image = await inspect(run, target, "amd64");
-      archives.push(realArchive("skopeo", form, path, [{ ...image, references }]));
+      await run("skopeo", "--insecure-policy", "copy", "--quiet", ...args, source, target);
+      const images = [{ ...(await inspect(run, target, "amd64")), references }];
+      archives.push(realArchive({ tool: "skopeo", form, path, images, compression }));
     };
+    const docker = `docker-archive:${single}`;
     const latest = "vendor.example/web:latest";
-    await copy("docker-archive", "docker-archive");
-    await copy("docker-archive with two names", "docker-archive", ["--additional-tag", latest], [NAME, latest]);
-    await copy("oci-archive", "oci-archive");
-    await copy("oci-archive, not compressed", "oci-archive", ["--dest-oci-accept-uncompressed-layers"]);
-    await copy("oci-archive, compressed by zstd", "oci-archive", ["--dest-compress-format", "zstd"]);
+    const additional = ["--additional-tag", latest];
+    await copy("docker-archive", docker, "docker-archive", "none");
+    await copy("docker-archive with two names", docker, "docker-archive", "none", additional, [NAME, latest]);
+    await copy("oci-archive", docker, "oci-archive", "gzip");
+    await copy("oci-archive, compressed by zstd", docker, "oci-archive", "zstd", ["--dest-compress-format", "zstd"]);
+    const uncompressed = ["--dest-oci-accept-uncompressed-layers"];
+    await copy("oci-archive, not compressed", `oci-archive:${oci}`, "oci-archive", "none", uncompressed);
 
     const path = join(directory, "skopeo-index.tar");
     const target = `oci-archive:${path}:${NAME}`;
     await run("skopeo", "--insecure-policy", "copy", "--quiet", "--all", `oci-archive:${multi}`, target);
     const images: RealImage[] = [];
     for (const architecture of ["amd64", "arm64"]) images.push(await inspect(run, target, architecture));
-    return [
-      ...archives,
-      realArchive("skopeo", "oci-archive of an index with attestations", path, images, { missing: [] }),
-    ];
+    const form = "oci-archive of an index with attestations";
+    return [...archives, realArchive({ tool: "skopeo", form, path, images, compression: "gzip", isIndex: true })];
   },
 };
 

@@ -20,6 +20,8 @@ export interface RealArchive {
   readonly references: readonly string[];
   /** Its images; those of an index have the same references. */
   readonly images: readonly RealImage[];
+  /** How its layers are compressed. */
+  readonly compression: "none" | "gzip" | "zstd";
   /** Whether its image is an index. */
   readonly isIndex: boolean;
   /** Platforms that the index names and the archive lacks. */
@@ -35,13 +37,10 @@ export interface RealTool {
   readonly make: (directory: string) => Promise<readonly RealArchive[]>;
 }
 
-export function realArchive(
-  tool: string,
-  form: string,
-  path: string,
-  images: readonly RealImage[],
-  index?: { readonly missing: readonly string[] },
-): RealArchive {
-  const references = [...new Set(images.flatMap((image) => image.references))];
-  return { tool, form, path, references, images, isIndex: index !== undefined, missing: index?.missing ?? [] };
+type Made = Pick<RealArchive, "tool" | "form" | "path" | "images"> & Partial<RealArchive>;
+
+/** @param made what is not given is as in a docker-archive of one image */
+export function realArchive(made: Made): RealArchive {
+  const references = [...new Set(made.images.flatMap((image) => image.references))];
+  return { references, compression: "none", isIndex: false, missing: [], ...made };
 }
