@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { writeImageArchive, type ArchivedPlatform } from "../../local/fixtures";
 import { proveImage, type RegistryLocation } from "../../local/proof";
 import { startDockerRegistry, type DockerRegistry } from "../../local/registry/docker-registry";
+import { runCommand } from "../support/publish-command";
 import { pullWithPodman, pullWithSkopeo } from "../support/pull";
-import { runner } from "../support/real-archives/run";
 import { requires } from "../support/requires";
 
 jest.setTimeout(120_000);
@@ -14,9 +14,11 @@ const isHere = [
   ["docker-registry", "apt-get install docker-registry"],
   ["skopeo", "apt-get install skopeo"],
   ["podman", "apt-get install podman"],
+  ["igzip", "apt-get install isal"],
+  ["zstd", "apt-get install zstd"],
 ] as const;
 
-/** How the tests of the publisher see whether real clients unpack what it pushed: here skopeo has pushed it. */
+/** What was pushed is of use to those who pull it. */
 (isHere.map(([program, install]) => requires(program, install)).every(Boolean) ? describe : describe.skip)(
   "a real client",
   () => {
@@ -33,9 +35,8 @@ const isHere = [
     });
 
     const push = async (archive: string, name: string, ...args: readonly string[]): Promise<void> => {
-      const run = runner(directory);
-      const target = `docker://${new URL(registry.url).host}/${name}`;
-      await run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", ...args, archive, target);
+      const { code, stderr } = await runCommand(archive, `${new URL(registry.url).host}/${name}`, ...args);
+      if (code !== 0) throw new Error(stderr);
     };
     const location = (tag: string): RegistryLocation => ({
       host: new URL(registry.url).host,
@@ -48,19 +49,40 @@ const isHere = [
       diffIds: layers.map(({ diffId }) => diffId),
     });
 
-    test.each(["gzip", "zstd"])("unpacks layers compressed by %s", async (compression) => {
+    /** Each way in which layers are compressed, and what a manifest says of them then. */
+    const COMPRESSORS = {
+      // Where the PATH has no igzip.
+      "Node's gzip": { path: "", compression: "gzip", suffix: "gzip" },
+      igzip: { path: process.env.PATH, compression: "gzip", suffix: "gzip" },
+      zstd: { path: process.env.PATH, compression: "zstd", suffix: "zstd" },
+      nothing: { path: process.env.PATH, compression: "keep", suffix: undefined },
+    };
+
+    test.each(Object.entries(COMPRESSORS))("unpacks layers compressed by %s", async (name, how) => {
       const path = join(directory, "image.tar");
-      // Of a layer that skopeo has pushed before it takes what lies there, however it is compressed.
-      const layers = ["base", "app"].map((name) => [{ path: `app/${name}`, content: `${compression}\n` }]);
-      const references = ["vendor.example/web:1"];
-      const [image] = await writeImageArchive({ path, references, layers, layout: "oci-layout" });
-      await push(`oci-archive:${path}`, `web:${compression}`, "--dest-compress-format", compression);
-      const proof = await proveImage({ archive: path, registry: location(compression) });
-      const type = `application/vnd.oci.image.layer.v1.tar+${compression}`;
+      // Of several pieces that are compressed by themselves.
+      const bytes = 3_000_000;
+      const part = { path: "opt/part", content: { source: process.execPath, start: 0, bytes } };
+      const layers = [[{ path: "app/base", content: `${name}\n` }], [part]];
+      const [image] = await writeImageArchive({
+        path,
+        references: ["vendor.example/web:1"],
+        layers,
+        layout: "oci-layout",
+      });
+      const tag = name.replace(/\W/g, "-");
+      jest.replaceProperty(process, "env", { ...process.env, PATH: how.path });
+      await push(path, `web:${tag}`, "--no-reuse", "--compression", how.compression).finally(() =>
+        jest.restoreAllMocks(),
+      );
+      const proof = await proveImage({ archive: path, registry: location(tag) });
+      const type = ["application/vnd.oci.image.layer.v1.tar", how.suffix].filter(Boolean).join("+");
       expect(proof.images[0].layers.map(({ mediaType }) => mediaType)).toEqual([type, type]);
-      const source = { url: registry.url, repository: "web", tag: compression };
-      const content = `${compression}\n`;
-      expect(await pullWithPodman({ ...source, file: "app/base" })).toEqual({ ...pulled(image!), content });
+      const source = { url: registry.url, repository: "web", tag };
+      expect(await pullWithPodman({ ...source, file: "app/base" })).toEqual({
+        ...pulled(image!),
+        content: `${name}\n`,
+      });
       expect(await pullWithSkopeo(source)).toEqual(pulled(image!));
     });
 
@@ -69,7 +91,7 @@ const isHere = [
       const platforms = ["linux/amd64", "linux/arm64/v8"];
       const options = { path, references: ["vendor.example/web:1"], layout: "oci-layout", platforms } as const;
       const [image] = await writeImageArchive(options);
-      await push(`oci-archive:${path}`, "web:index", "--all");
+      await push(path, "web:index");
       await proveImage({ archive: path, registry: location("index") });
       for (const one of image!.index!.platforms) {
         const source = { url: registry.url, repository: "web", tag: "index", platform: one.platform };
