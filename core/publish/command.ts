@@ -91,7 +91,12 @@ function accessTo(
 
 async function openSource(source: string, spoolDirectory: string, maximum: number): Promise<RandomAccess> {
   if (source === "-") return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum);
-  if (!source.startsWith("s3://")) return openFile(source);
+  if (!source.startsWith("s3://")) {
+    return openFile(source).catch((error: unknown) => {
+      const problem = `SOURCE is ${JSON.stringify(source)}, expected a file that can be read (${(error as Error).message})`;
+      throw new UsageError([problem], { cause: error });
+    });
+  }
   const { openObject } = require("./s3-source") as typeof import("./s3-source");
   return openObject(parseObjectUrl(source));
 }

@@ -1,0 +1,239 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import os, { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { HELP, readCommandLine } from "../../core/publish/command-line";
+import type { PublishReport } from "../../core/publish/report";
+import { parseObjectUrl } from "../../core/publish/source-url";
+import { dockerSave, layer, REFERENCE, savedImage, zip } from "../support/archives";
+import { DEFAULT_CHOICE } from "../support/choice";
+import { startS3 } from "../support/fake-s3";
+import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
+import { runCommand } from "../support/publish-command";
+
+describe("the command line", () => {
+  const target = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api";
+
+  test("has defaults", () => {
+    expect(readCommandLine(["api.tar", `${target}:4f2a91c`])).toEqual({
+      source: "api.tar",
+      host: "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+      repository: "team/api",
+      hashTag: "4f2a91c",
+      rule: { tagPattern: /^[0-9a-f]{7,40}$/ },
+      movingTags: [],
+      choice: DEFAULT_CHOICE,
+      dryRun: false,
+      json: false,
+    });
+  });
+
+  test("takes every option", () => {
+    const options =
+      "--image vendor/app:1 --archive-path image/api --platform linux/arm64 --attestations drop --compression zstd --no-reuse " +
+      "--mount-from team/base --mount-from team/web --moving-tag staging --moving-tag latest --max-archive-bytes 10 --max-layer-bytes 9 " +
+      "--max-ratio 2.5 --dry-run --json";
+    expect(readCommandLine(["-", "localhost:5000/api", ...options.split(" ")])).toEqual({
+      source: "-",
+      host: "localhost:5000",
+      repository: "api",
+      archivePath: "image/api",
+      rule: { tagPattern: /^[0-9a-f]{7,40}$/, image: "vendor/app:1" },
+      movingTags: ["staging", "latest"],
+      choice: {
+        compression: "zstd",
+        reuse: false,
+        platform: "linux/arm64",
+        attestations: "drop",
+        mountFrom: ["team/base", "team/web"],
+        limits: { ...DEFAULT_CHOICE.limits, archive: 10, layer: 9, ratio: 2.5 },
+      },
+      dryRun: true,
+      json: true,
+    });
+  });
+
+  test.each([
+    [[], "SOURCE and DESTINATION are missing"],
+    [["api.tar"], "DESTINATION is missing"],
+    [["api.tar", target, "more"], '"more" is one argument too many'],
+    [["api.tar", "team"], 'DESTINATION is "team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
+    [["api.tar", `${target}:-x`], `DESTINATION is "${target}:-x", expected HOST[:PORT]/REPOSITORY[:TAG]`],
+    [["api.tar", "host/Team"], 'DESTINATION is "host/Team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
+    [["api.tar", target, "--compression", "xz"], '--compression is "xz", expected gzip, zstd or keep'],
+    [["api.tar", target, "--moving-tag", "a b"], '--moving-tag is "a b", expected a tag'],
+    [["api.tar", target, "--max-ratio", "0"], '--max-ratio is "0", expected a number of at least 1'],
+    [["api.tar", target, "--nonsense"], "Unknown option '--nonsense'"],
+    [
+      ["api.tar", target, "--platform", "arm", "--attestations", "no"],
+      '--platform is "arm", expected all, or a platform such as linux/arm64; --attestations is "no", expected keep or drop',
+    ],
+  ])("%j is refused", (args, problem) => {
+    expect(() => readCommandLine(args)).toThrow(`cannot publish so: ${problem}; see publish-image --help`);
+  });
+
+  test("every option stands in the help, and the help holds no other", () => {
+    const known = [
+      ...["image", "archive-path", "platform", "attestations", "compression", "no-reuse", "mount-from", "moving-tag"],
+      ...["dry-run", "max-archive-bytes", "max-layer-bytes", "max-ratio", "json", "help"],
+    ];
+    expect([...new Set(HELP.match(/--[a-z-]+/g))].toSorted()).toEqual(known.map((name) => `--${name}`).toSorted());
+  });
+});
+
+describe("an object's URL", () => {
+  test.each([
+    ["s3://drops/api.zip", { bucket: "drops", key: "api.zip" }],
+    ["s3://drops/a b/%C3%A9+%25%3F.zip?versionId=3HL4", { bucket: "drops", key: "a b/é+%?.zip", versionId: "3HL4" }],
+  ])("%s", (url, drop) => {
+    expect(parseObjectUrl(url)).toEqual(drop);
+  });
+
+  test.each(["s3://drops", "s3://drops/", "s3://drops/api.zip?version=1", "s3:///api.zip", "s3://drops/100%"])(
+    "%s is refused",
+    (url) => {
+      expect(() => parseObjectUrl(url)).toThrow(`cannot publish so: SOURCE is "${url}", expected`);
+    },
+  );
+});
+
+describe("publish-image", () => {
+  let directory: string;
+  let archive: string;
+  let registry: PlainRegistry;
+  let destination: string;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), "command-"));
+    archive = join(directory, "image.tar");
+    writeFileSync(archive, dockerSave());
+    registry = await startPlainRegistry(join(directory, "registry"));
+    destination = `${registry.url.host}/team/api`;
+  });
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await registry.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const pushed = (): string[] =>
+    registry.requests.filter((each) => each.startsWith("PUT")).map((each) => each.split("/").at(-1)!);
+
+  test("--help", async () => {
+    expect(await runCommand("--help")).toEqual({ code: 0, stdout: HELP, stderr: "" });
+  });
+
+  test("prints what it has published, and tells on standard error how", async () => {
+    const { code, stdout, stderr } = await runCommand(archive, destination, "--moving-tag", "staging");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${destination}:0123abc@sha256:[0-9a-f]{64}\n$`));
+    expect(stderr.split("\n")[0]).toBe(`reading ${archive} (${dockerSave().length} bytes)`);
+    expect(pushed().slice(-2)).toEqual(["0123abc", "staging"]);
+  });
+
+  test("under a tag of one's own", async () => {
+    const run = await runCommand(archive, `${destination}:v1`);
+    expect(run.stdout).toMatch(`${destination}:v1@sha256:`);
+  });
+
+  test("--json", async () => {
+    const { stdout } = await runCommand(archive, destination, "--json");
+    expect(JSON.parse(stdout) as PublishReport).toMatchObject({
+      repository: destination,
+      hashTag: "0123abc",
+      images: [{ platform: "linux/amd64", configDigest: savedImage().configDigest, reference: REFERENCE }],
+      layers: [
+        { number: 1, how: "sent" },
+        { number: 2, how: "sent" },
+      ],
+      tags: [{ tag: "0123abc", state: "set" }],
+      dryRun: false,
+    });
+  });
+
+  test("--dry-run", async () => {
+    const { code, stdout, stderr } = await runCommand(archive, destination, "--dry-run");
+    expect([code, stdout, pushed()]).toEqual([0, `${destination}:0123abc\n`, []]);
+    expect(stderr).toContain("would be compressed and sent\nwould tag 0123abc\n");
+  });
+
+  test("from standard input, leaving nothing behind", async () => {
+    const spool = mkdtempSync(join(directory, "spool-"));
+    jest.spyOn(os, "tmpdir").mockReturnValue(spool);
+    const input = Readable.from([zip({ name: "image/api", data: dockerSave() })]);
+    jest.spyOn(process, "stdin", "get").mockReturnValue(input as never);
+    const { code, stdout } = await runCommand("-", destination);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`${destination}:0123abc@sha256:`)]);
+    expect(readdirSync(spool)).toEqual([]);
+  });
+
+  test("a version of an object", async () => {
+    const s3 = await startS3();
+    try {
+      const { versionId = "" } = s3.put("drops", "a b.zip", zip({ name: "image/api", data: dockerSave() }));
+      s3.put("drops", "a b.zip", zip({ name: "image/api", data: dockerSave({ layers: [layer("newer")] }) }));
+      jest.replaceProperty(process, "env", {
+        ...process.env,
+        AWS_ENDPOINT_URL_S3: s3.endpoint,
+        AWS_REGION: "us-east-1",
+        AWS_ACCESS_KEY_ID: "test",
+        AWS_SECRET_ACCESS_KEY: "test",
+      });
+      const { stdout } = await runCommand(`s3://drops/a b.zip?versionId=${versionId}`, destination, "--json");
+      const { images } = JSON.parse(stdout) as PublishReport;
+      expect(images.map(({ configDigest }) => configDigest)).toEqual([savedImage().configDigest]);
+    } finally {
+      await s3.close();
+    }
+  });
+
+  test.each([
+    ["wrong arguments", 2, () => [archive, "nowhere"], /^cannot publish so: DESTINATION is "nowhere"/],
+    ["an archive that is none", 3, () => [__filename, destination], / is not an image archive: found /],
+    [
+      "a file that is not there",
+      2,
+      () => ["nowhere.tar", destination],
+      /^cannot publish so: SOURCE is "nowhere\.tar", expected a file that can be read \(ENOENT: no such file or directory/,
+    ],
+    [
+      "several images of which none was chosen",
+      3,
+      () => {
+        writeFileSync(archive, dockerSave({}, { references: ["other:1"], layers: [layer("other")] }));
+        return [archive, `${destination}:v1`];
+      },
+      / has several images: found .+, expected one; name one, by its name or its digest$/m,
+    ],
+    [
+      "an image without a git hash, and no tag",
+      3,
+      () => {
+        writeFileSync(archive, dockerSave({ references: ["api:latest"] }));
+        return [archive, destination];
+      },
+      / has no image tagged with a git hash: found api:latest, /,
+    ],
+    [
+      "a platform that is not there",
+      3,
+      () => [archive, destination, "--platform", "linux/arm64"],
+      /^the archive has no image for linux\/arm64: found linux\/amd64, expected linux\/arm64; /m,
+    ],
+  ])("%s: exit code %i", async (_what, code, args, message) => {
+    const run = await runCommand(...args());
+    expect([run.code, run.stdout]).toEqual([code, ""]);
+    expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(message);
+    expect(pushed()).toEqual([]);
+  });
+
+  test("one of several images, by name and by digest", async () => {
+    const other = { references: ["other:1"], layers: [layer("other")] };
+    writeFileSync(archive, dockerSave({}, other));
+    for (const [at, image] of ["other:1", savedImage(other).configDigest].entries()) {
+      const { code, stdout, stderr } = await runCommand(archive, `${destination}:v${at}`, "--image", image, "--json");
+      if (code !== 0) throw new Error(stderr);
+      const { images } = JSON.parse(stdout) as PublishReport;
+      expect(images.map(({ configDigest }) => configDigest)).toEqual([savedImage(other).configDigest]);
+    }
+  });
+});
