@@ -9,7 +9,7 @@ import { names } from "../config/names";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { ANYTHING } from "../core/key-pattern";
 import { buildLog, lastOwnLine, waitForBuild, type WaitOptions } from "./builds";
-import { realLayers, writeImageArchive, zipArchive } from "./fixtures";
+import { realLayers, writeImageArchive, zipArchive, type LayerFile } from "./fixtures";
 import { proveImage, type Proof } from "./proof";
 import type { Plan } from "./terraform/run";
 
@@ -62,6 +62,8 @@ export interface PackageOptions {
   readonly directory: string;
   /** About this many bytes of layers, real content. @default - a few KB */
   readonly bytes?: number;
+  /** The files of each layer, lowest first. @default - as `bytes` says */
+  readonly layers?: readonly (readonly LayerFile[])[];
   /** Tells images of the same size apart. @default - the git hash */
   readonly label?: string;
 }
@@ -72,6 +74,7 @@ export async function packageImage({
   gitHash,
   directory,
   bytes,
+  layers: files,
   label = gitHash,
 }: PackageOptions): Promise<Package> {
   await mkdir(directory, { recursive: true });
@@ -88,7 +91,7 @@ export async function packageImage({
   const [image] = await writeImageArchive({
     path: archive,
     references: [`${registry}/${service.repository}:${gitHash}`],
-    layers: layers ?? small,
+    layers: files ?? layers ?? small,
   });
   await zipArchive({ path: file, member: service.archive, archive });
   const key = service.key.replaceAll(ANYTHING, gitHash);

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import {
   DeleteProjectCommand,
   StartBuildCommand,
@@ -30,8 +32,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { ServiceConfig } from "../../config/schema";
 import { buildLog, buildsOf, buildVariable, lastOwnLine, waitForBuild } from "../../local/builds";
-import { drop, packageImage, proveDrop, type Package } from "../../local/journey";
-import { proveWithSkopeo } from "../../local/proof";
+import { compressArchive, writeImageArchive } from "../../local/fixtures";
+import { drop, packageImage, proveDrop, type Package, type PackageOptions } from "../../local/journey";
+import { proveImage, proveWithSkopeo } from "../../local/proof";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { requires } from "../support/requires";
 import { until } from "../support/until";
@@ -50,6 +53,10 @@ services:
     key: releases/worker.zip
     sourceAccount: "210987654321"
     movingTags: [staging, latest]
+  - name: many
+    key: many/{anything}.tar.zst
+    compression: zstd
+    compute: { type: BUILD_LAMBDA_2GB }
   - doomed
 ---
 name: theirs
@@ -140,7 +147,7 @@ describe("a drop", () => {
   });
 
   test("uploaded in parts, whose event comes twice, has one build, and is the same image", async () => {
-    const image = await newImage("api", 16e6);
+    const image = await newImage("api", { bytes: 16e6 });
     const before = (await builds("api")).length;
     const version = await whileNobodyPolls("images", async () => {
       const version = await putInParts(image);
@@ -195,7 +202,53 @@ describe("a drop", () => {
     expect(await tagDigest("team/api", image.gitHash)).toBe(digest);
   });
 
-  test("that is no zip fails with one sentence, and no tag changes", async () => {
+  test("that changes one layer sends that one, though another image was staged meanwhile", async () => {
+    const large = Array.from({ length: 4 }, (_, at) => [
+      { path: `opt/${at}`, content: { source: process.execPath, start: at * 6_000_000, bytes: 6_000_000 } },
+    ]);
+    const drops = [
+      [...large],
+      [[{ path: "other", content: "other\n" }]],
+      [...large, [{ path: "app", content: "new\n" }]],
+    ];
+    let build: Build | undefined;
+    for (const layers of drops) build = await succeeded("worker", await put(await newImage("worker", { layers })));
+    // The newest images are asked where the moving tags do not help: ECR tells of them.
+    const log = (await buildLog(applied.clients.logs, build!)).filter((line) => /layer \d\/\d/.test(line));
+    expect(log.map((line) => /: (reused|pushed)/.exec(line)?.[1]).toSorted()).toEqual([
+      "pushed",
+      ...Array(4).fill("reused"),
+    ]);
+  });
+
+  test("for several platforms, compressed as a whole, is published as an index of layers in zstd", async () => {
+    const gitHash = "abcdef0123456";
+    const path = join(applied.directory, "many.tar");
+    const platforms = ["linux/amd64", "linux/arm64"];
+    const references = [`111122223333.dkr.ecr.us-east-1.amazonaws.com/team/many:${gitHash}`];
+    await writeImageArchive({ path, references, layout: "oci-layout", platforms, attestations: true });
+    const file = await compressArchive(path, "zstd");
+    const { VersionId } = await applied.clients.s3.send(
+      new PutObjectCommand({ Bucket: "image-drops", Key: "many/of both.tar.zst", Body: await readFile(file) }),
+    );
+    await succeeded("many", VersionId);
+    const [host = "", ...repository] = url("many").split("/");
+    for (const tag of [gitHash, "staging"]) {
+      const location = { ...applied.environment.registry, host, repository: repository.join("/"), tag };
+      const proof = await proveImage({
+        archive: path,
+        registry: { ...location, authorization: await authorization() },
+      });
+      expect(proof.images.filter(({ attests }) => attests === undefined).map(({ platform }) => platform)).toEqual(
+        platforms,
+      );
+      expect(proof.images[0].layers.map(({ mediaType }) => mediaType)).toContain(
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+      );
+    }
+  });
+
+  test("that is no archive fails with one sentence, and no tag changes", async () => {
     await succeeded("api", await put(await newImage("api")));
     const before = await tags("team/api");
     const { VersionId } = await applied.clients.s3.send(
@@ -203,8 +256,9 @@ describe("a drop", () => {
     );
 
     expect(await reasonOfFailure("api", VersionId)).toBe(
-      `s3://image-drops/api.zip?versionId=${VersionId ?? ""} is not a zip: found data of no known format, starting with 68656c6c6f (5 bytes), ` +
-        "expected a zip that holds the image archive at image/api; zip the output of `docker save` under that path and upload it again",
+      `s3://image-drops/api.zip?versionId=${VersionId ?? ""} is not an image archive: found data of no known format, starting with 68656c6c6f, ` +
+        "expected the tar that `docker save` writes, or an OCI layout, plain or compressed by gzip or zstd, by itself or in a zip; " +
+        "save the image with `docker save` and upload it again",
     );
     expect(await tags("team/api")).toEqual(before);
   });
@@ -376,10 +430,10 @@ function pipelineOf(name: string) {
   return applied.pipeline(name === "legacy" ? "theirs" : "images");
 }
 
-async function newImage(name: string, bytes?: number): Promise<Package> {
+async function newImage(name: string, content: Pick<PackageOptions, "bytes" | "layers"> = {}): Promise<Package> {
   serial += 1;
   const gitHash = serial.toString(16).padStart(12, "c0ffee");
-  return await packageImage({ service: service(name), gitHash, directory: applied.directory, bytes });
+  return await packageImage({ service: service(name), gitHash, directory: applied.directory, ...content });
 }
 
 async function put(image: Package): Promise<string | undefined> {
@@ -537,8 +591,9 @@ async function removeFilter(Bucket: string): Promise<() => Promise<void>> {
       }),
     );
   };
-  expect(QueueConfigurations).toHaveLength(1);
-  await configure(QueueConfigurations.map((queue) => ({ ...queue, Filter: undefined })));
+  // One for each ending of keys.
+  expect(QueueConfigurations).toHaveLength(2);
+  await configure(QueueConfigurations.slice(0, 1).map((queue) => ({ ...queue, Filter: undefined })));
   return () => configure(QueueConfigurations);
 }
 
