@@ -73,11 +73,12 @@ describe("an image", () => {
       platform: "linux/amd64",
       manifest: { digest: fixture.digest, mediaType: fixture.mediaType, bytes: fixture.bytes },
     });
-    expect(layers.map(({ content: _, ...rest }) => rest)).toEqual(
+    expect(layers.map(({ content, ...rest }) => ({ ...rest, size: content.size }))).toEqual(
       fixture.layers.map((bytes, at) => ({
         diffId: fixture.diffIds[at],
         compression,
         digest: `sha256:${sha256Hex(bytes)}`,
+        size: bytes.length,
         mediaType: `${MEDIA_TYPES.layer}${compression === "none" ? "" : `+${compression}`}`,
       })),
     );
@@ -197,7 +198,7 @@ describe("an index", () => {
 
   test("names the platforms that the archive lacks", async () => {
     const fixture = multiPlatform();
-    const [amd64, arm64] = fixture.images as [OciFixture, OciFixture];
+    const [amd64, arm64] = fixture.images as readonly OciFixture[] as [OciFixture, OciFixture];
     // Of a platform that was not pulled, the manifest may be there.
     for (const without of [arm64.blobs, arm64.blobs.slice(1)]) {
       const bytes = ociLayout({ listed: [[fixture]], without });
@@ -224,11 +225,8 @@ describe("an index", () => {
   });
 
   test("in an index is resolved into one list", async () => {
-    const [one, two, three] = ["1", "2", "3"].map((text) => ociImage({ layers: [layer(text)] })) as [
-      OciFixture,
-      OciFixture,
-      OciFixture,
-    ];
+    const image = (text: string): OciFixture => ociImage({ layers: [layer(text)] });
+    const [one, two, three] = [image("1"), image("2"), image("3")] as const;
     const outer = ociIndex([one], [ociIndex([two], [ociIndex([three])])]);
     const { entries, manifest } = await openIndex(await layout([outer]));
     expect(manifest.digest).toBe(outer.digest);

@@ -140,10 +140,9 @@ describe("a large range", () => {
     await once(stream, "readable");
     stream.destroy();
     await once(stream, "close");
-    const before = s3.requests.length;
-    expect(before).toBeLessThan(11);
     expect((await object.bytes(0, 10)).equals(BODY.subarray(0, 10))).toBe(true);
-    expect(s3.requests).toHaveLength(before + 1);
+    // The object's end, what was on its way at once, and the last ten bytes.
+    expect(s3.requests.length).toBeLessThanOrEqual(1 + 4 + 1);
   });
 
   test("an object that is overwritten while it is read", async () => {

@@ -29,7 +29,8 @@ export function tarEntry(name: string, data: Buffer | string = "", options: TarE
   header.write("ustar\x0000", 257, "latin1");
   header.write(options.prefix ?? "", 345, 155);
   header.fill(" ", 148, 156);
-  const sum = header.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of header) sum += byte;
   header.write(sum.toString(8).padStart(6, "0") + "\0 ", 148);
   return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }
@@ -124,7 +125,7 @@ export function zstdFrame(data: Buffer, { windowSize = 1 << 17 } = {}): Buffer {
   for (let at = 0; at < data.length || at === 0; at += 1 << 17) {
     const content = data.subarray(at, at + (1 << 17));
     const isLast = at + (1 << 17) >= data.length;
-    const isRun = content.length > 1 && content.every((byte) => byte === content[0]);
+    const isRun = content.length > 1 && content.equals(Buffer.alloc(content.length, content[0]));
     blocks.push(block(isLast, isRun ? 1 : 0, content.length, isRun ? content.subarray(0, 1) : content));
   }
   const window = (Math.log2(windowSize) - 10) << 3;
@@ -264,7 +265,11 @@ export function multiPlatform(options: Omit<OciImageOptions, "platform"> = {}): 
     { os: "linux", architecture: "arm64", variant: "v8" },
   ];
   const images = platforms.map((platform) =>
-    ociImage({ layers: ["base", "app"].map((text) => layer(`${text} ${platform.architecture}`)), ...options, platform }),
+    ociImage({
+      layers: ["base", "app"].map((text) => layer(`${text} ${platform.architecture}`)),
+      ...options,
+      platform,
+    }),
   );
   const attached = attestation();
   const index = ociIndex(...images.map((image): Listed => [image, { platform: image.platform }]), [

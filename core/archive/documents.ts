@@ -18,6 +18,6 @@ export class Documents {
   }
 
   parse<T>(schema: z.ZodType<T>, bytes: Buffer, what: string): T {
-    return parseJson(schema, bytes, what, this.tar.limits.jsonDepth);
+    return parseJson(schema, bytes, what, this.tar.limits);
   }
 }

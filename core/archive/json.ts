@@ -1,14 +1,20 @@
 import { z } from "zod";
 import { InvalidJsonError } from "./errors";
+import type { ArchiveLimits } from "./limits";
 
 /**
  * A JSON document of an archive.
  * @param what names it in messages.
- * @throws InvalidJsonError for what is no JSON, is nested deeper than `depth`, or does not fit the schema.
+ * @throws InvalidJsonError for what is no JSON, has too many values or levels, or does not fit the schema.
  */
-export function parseJson<T>(schema: z.ZodType<T>, bytes: Buffer, what: string, depth: number): T {
-  // Before it is parsed: each level costs many times its two bytes.
-  if (!isShallow(bytes, depth)) throw new InvalidJsonError(what, `JSON that is more than ${depth} levels deep`);
+export function parseJson<T>(
+  schema: z.ZodType<T>,
+  bytes: Buffer,
+  what: string,
+  limits: Pick<ArchiveLimits, "jsonDepth" | "jsonValues">,
+): T {
+  const excess = findExcess(bytes, limits.jsonDepth, limits.jsonValues);
+  if (excess !== undefined) throw new InvalidJsonError(what, excess);
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString("utf8"));
@@ -32,12 +38,14 @@ export function boundedArray<T>(item: z.ZodType<T>, maximum: number): z.ZodType<
   return z.array(z.unknown()).max(maximum).pipe(z.array(item));
 }
 
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
-function isShallow(bytes: Buffer, limit: number): boolean {
+/** Looks before anything is parsed, since then it would be in memory. */
+function findExcess(bytes: Buffer, maximumDepth: number, maximumValues: number): string | undefined {
   let depth = 0;
+  let values = 1;
   let isText = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
@@ -45,8 +53,13 @@ function isShallow(bytes: Buffer, limit: number): boolean {
       if (byte === BACKSLASH) at++;
       else if (byte === QUOTE) isText = false;
     } else if (byte === QUOTE) isText = true;
-    else if (OPENING.has(byte) && ++depth > limit) return false;
-    else if (CLOSING.has(byte)) depth--;
+    else if (byte === COMMA) values++;
+    else if (OPENING.has(byte)) {
+      values++;
+      depth++;
+      if (depth > maximumDepth) return `JSON that is more than ${maximumDepth} levels deep`;
+    } else if (CLOSING.has(byte)) depth--;
+    if (values > maximumValues) return `JSON of more than ${maximumValues} values`;
   }
-  return true;
+  return undefined;
 }

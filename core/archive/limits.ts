@@ -12,6 +12,8 @@ export interface ArchiveLimits {
   readonly jsonTotal: number;
   /** Lists and objects in each other in a JSON document. */
   readonly jsonDepth: number;
+  /** Values in a JSON document: each takes many times its bytes. */
+  readonly jsonValues: number;
   /** Images that an archive lists, and manifests that an index leads to. */
   readonly images: number;
   /** Indexes in each other. */
@@ -42,6 +44,7 @@ export const LIMITS: ArchiveLimits = {
   json: 4 * MIB,
   jsonTotal: 32 * MIB,
   jsonDepth: 64,
+  jsonValues: 250_000,
   images: 1000,
   indexDepth: 4,
   // Docker itself unpacks no more than 127.
