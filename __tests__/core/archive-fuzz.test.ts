@@ -41,7 +41,7 @@ const WRAPPINGS = {
 /** A change of bytes; places are parts of the whole, from 0 to 1. */
 type Mutation = (bytes: Buffer) => Buffer;
 
-const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const place = fc.noBias(fc.nat(0xffff_ffff).map((part) => part / 2 ** 32));
 /** Where headers lie more often than chance would have it. */
 const header = fc.constantFrom("PK\x01\x02", "PK\x03\x04", "PK\x05\x06", "ustar", "{", "\x28\xb5\x2f\xfd", "\x1f\x8b");
 
@@ -150,20 +150,21 @@ test.each(cases)("$name is read as it is", async ({ tar, wrap }) => {
 test("whatever is changed in an archive, it is read, or refused by name", async () => {
   const mutations = fc.array(fc.oneof(flip, cut, moveBlocks, overwrite, overwrite, retell, retell), {
     minLength: 1,
-    maxLength: 3,
+    maxLength: 2,
   });
   const ends = new Map<string, number>();
   const property = fc.asyncProperty(
-    fc.constantFrom(...cases),
+    fc.nat(cases.length - 1),
     mutations,
     fc.boolean(),
-    async ({ tar, wrap }, changes, isInside) => {
+    async (at, changes, isInside) => {
+      const { tar, wrap } = cases[at]!;
       const change = (bytes: Buffer): Buffer => changes.reduce((changed, mutate) => mutate(changed), bytes);
       const end = await outcome(isInside ? wrap(change(tar)) : change(wrap(tar)));
       ends.set(end, (ends.get(end) ?? 0) + 1);
     },
   );
-  await fc.assert(property, { seed: 20_260_101, numRuns: Number(process.env.FUZZ_RUNS ?? 400) });
+  await fc.assert(property, { seed: 20_260_101, numRuns: Number(process.env.FUZZ_RUNS ?? 600) });
   // That the changes reach every part of the reader.
   expect([...ends.keys()]).toEqual(
     expect.arrayContaining([
@@ -180,5 +181,4 @@ test("whatever is changed in an archive, it is read, or refused by name", async 
       "TruncatedZipError",
     ]),
   );
-  if (process.env.FUZZ_RUNS) console.error(ends);
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { S3Client } from "@aws-sdk/client-s3";
 import { fetchDrop, type FetchDropOptions, type FetchedDrop } from "../../core/fetch/fetch-drop";
 import type { PublishEvent } from "../../core/publish/events";
@@ -8,12 +9,18 @@ import { renderEvent } from "../../core/publish/progress";
 import { publishDrop } from "../../core/publish/publish-drop";
 import { Repository } from "../../core/registry/repository";
 import {
+  containerdSave,
   dockerSave,
   layer,
+  multiPlatform,
+  nameFields,
+  ociImage,
+  ociLayout,
   REFERENCE,
   savedImage,
   sha256Hex,
   zip,
+  zstdFrame,
   type SavedImageOptions,
   type ZipMemberOptions,
 } from "../support/archives";
@@ -96,6 +103,21 @@ test.each(["stored", "deflated"] as const)("a %s archive lies in the file, byte 
   expect(readFileSync(file).equals(data)).toBe(true);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(writes()).toEqual([]);
+});
+
+test.each([
+  ["gzip", gzipSync(dockerSave())],
+  ["zstd", zstdFrame(dockerSave())],
+  ["gzip in a zip", zip({ name: "image/web", data: gzipSync(dockerSave()) })],
+  ["a tar", dockerSave()],
+])("an archive that is %s lies in the file as a plain tar", async (_form, object) => {
+  expect(await fetch(object)).toMatchObject({ reference: REFERENCE, layers: LAYERS });
+  expect(readFileSync(file).equals(dockerSave())).toBe(true);
+});
+
+test("an archive of containerd's store, whose layers are compressed", async () => {
+  const image = ociImage();
+  expect(await fetch(containerdSave(image))).toMatchObject({ reference: REFERENCE, layers: image.diffIds });
 });
 
 test("what happened is told in order", async () => {
@@ -189,6 +211,27 @@ describe("a drop is refused, and the registry is not asked:", () => {
     ],
   ])("%s", async (_what, object, message) => {
     await expect(fetch(object)).rejects.toThrow(message);
+    expect(registry.requests).toEqual([]);
+  });
+
+  test.each<[string, Buffer, string]>([
+    [
+      "an image for several platforms",
+      ociLayout({ listed: [[multiPlatform(), nameFields(REFERENCE)]] }),
+      "an image for several platforms (linux/amd64, linux/arm64/v8 in OBJECT), expected an image for one platform; " +
+        "save it for one (`docker save --platform`), or take the stream publisher",
+    ],
+    [
+      "an image that has a tag alone",
+      ociLayout({ listed: [[ociImage(), { annotations: { "org.opencontainers.image.ref.name": "0123abc" } }]] }),
+      "an image whose only name is the tag 0123abc (OBJECT), expected a name that docker knows it by; " +
+        "save it as `docker save NAME:TAG`, or take the stream publisher",
+    ],
+  ])("%s", async (_what, object, message) => {
+    const error: unknown = await fetch(object, { rule: { repository: NAME, tagPattern: /^[0-9a-f]{7,40}$/ } }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect((error as Error).message.replace(/s3:\S+?(?=\))/, "OBJECT")).toBe(`not supported yet: found ${message}`);
     expect(registry.requests).toEqual([]);
   });
 

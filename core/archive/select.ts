@@ -84,14 +84,17 @@ function selectByRule(archive: ImageArchive, rule: ImageRule): TaggedImage {
   const isSame = ({ reference, image }: Candidate): boolean =>
     image.id === first.image.id && reference.tag === first.reference.tag;
   if (!hashed.every(isSame)) {
-    const found = hashed.map(({ reference, image }) => `${reference.text} (${image.id})`);
+    const found = hashed.map(({ reference, image }) => `${reference.text} (${image.digests[0] ?? image.id})`);
     throw new SeveralImagesError(archive.name, found, wanted(rule));
   }
   return { ...first, gitHash: first.reference.tag };
 }
 
 function selectNamed(archive: ImageArchive, { tagPattern }: ImageRule, name: string): SelectedImage {
-  const parts = archive.images.flatMap((image) => image.parts ?? []);
+  // The image for a platform has the names of the image for all.
+  const parts = archive.images.flatMap(({ parts: ofIndex = [], references }) =>
+    ofIndex.map((part) => ({ ...part, references })),
+  );
   const found =
     [
       archive.images.filter(({ id }) => id === name),
@@ -150,7 +153,7 @@ function fullName(name: string): string {
 
 function describe({ id, references, digests }: SavedImage): string {
   const names = references.length === 0 ? "no name" : references.join(", ");
-  return `${names} (${[...new Set([id, ...digests])].join(", ")})`;
+  return `${names} (${digests.length === 0 ? id : digests.join(", ")})`;
 }
 
 function texts(candidates: readonly Candidate[]): string[] {

@@ -1,4 +1,5 @@
 import { pipeline, Transform, type Readable, type TransformCallback } from "node:stream";
+import { types } from "node:util";
 import { constants, crc32, inflateRawSync } from "node:zlib";
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
 import {
@@ -293,7 +294,7 @@ async function naming<T>(zip: RandomAccess, action: () => Promise<T>): Promise<T
 
 /** Gives what yauzl and zlib throw a name and says of which zip; what has a name already passes. */
 function named(zip: RandomAccess, error: unknown): unknown {
-  if (error instanceof ArchiveError || !(error instanceof Error)) return error;
+  if (error instanceof ArchiveError || !types.isNativeError(error)) return error;
   if (error.message.startsWith("End of central directory record signature not found")) {
     return new TruncatedZipError(zip.name, zip.size);
   }

@@ -47,6 +47,13 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
   listener({ type: "archive", images: archive.images.length, seconds: writing() });
 
   const { reference, gitHash, image: saved } = selectTaggedImage(archive, rule);
+  if (reference.path.length === 0) {
+    throw new NotSupportedYetError(
+      `an image whose only name is the tag ${reference.text} (${archive.name})`,
+      "a name that docker knows it by",
+      "save it as `docker save NAME:TAG`, or take the stream publisher",
+    );
+  }
   const image = await saved.open();
   if (image.kind === "index") {
     const platforms = image.entries.filter(({ attests }) => attests === undefined).map(({ platform }) => platform);
