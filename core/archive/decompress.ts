@@ -8,7 +8,8 @@ import {
 } from "./errors";
 import { Inflate, type Damage } from "./inflate";
 import { RATIO_FLOOR } from "./limits";
-import { zstdDecoder, zstdFailure, ZstdFrames } from "./zstd";
+import { zstdDecoder, zstdFailure } from "./zstd";
+import { ZstdFrames } from "./zstd-frames";
 
 export interface DecompressOptions {
   /** What messages call the data. */

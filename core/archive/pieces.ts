@@ -29,7 +29,8 @@ export interface PiecesOptions {
 
 /**
  * A range in order, fetched in pieces of which several are on their way at once. The piece that is read comes as fast as its reader
- * takes it; only those ahead of it are kept in memory, and those are as many as there are slots.
+ * takes it; only those ahead of it are fetched into memory, and those are as many as there are slots. So all readers of an object
+ * together keep less than (slots + readers) x `pieceSize` bytes.
  */
 export async function* readInPieces({ start, end, pieceSize, slots, piece, signal }: PiecesOptions): Chunks {
   const ahead: Piece[] = [];

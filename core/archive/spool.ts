@@ -1,13 +1,15 @@
-import { statfsSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import type { Digest } from "../digest";
-import { SpoolFullError, TooMuchDataError } from "./errors";
+import { TooMuchDataError } from "./errors";
 import { FORMAT_BYTES } from "./format";
 import { LIMITS, type ArchiveLimits } from "./limits";
+import { Room } from "./room";
 import { collect, openFile, streamOf, type RandomAccess } from "./source";
-import { TarIndex, TarScan, type TarEntry } from "./tar";
+import { TarIndex } from "./tar";
+import type { TarEntry } from "./tar-headers";
+import { TarScan } from "./tar-scan";
 
 export interface SpoolOptions {
   /** What messages call the tar. */
@@ -211,34 +213,6 @@ async function fillHoles(file: FileHandle, stream: Readable, holes: readonly Hol
     if (position >= last) break;
   }
   await writer.end();
-}
-
-/** The room that is left in a directory. */
-class Room {
-  constructor(
-    readonly directory: string,
-    readonly remedy?: string,
-  ) {}
-
-  check(needed: number): void {
-    const free = this.#free();
-    if (free < needed) throw new SpoolFullError(this.directory, needed, free, this.remedy);
-  }
-
-  /** Gives a disk that fills up meanwhile its name. */
-  async explain<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-      throw new SpoolFullError(this.directory, "more", this.#free(), this.remedy);
-    }
-  }
-
-  #free(): number {
-    const { bavail, bsize } = statfsSync(this.directory);
-    return bavail * bsize;
-  }
 }
 
 /**
