@@ -167,7 +167,7 @@ describe("blobs that are known", () => {
     const passes: (readonly string[])[] = [];
     const options: OpenArchiveOptions = {
       spoolDirectory: directory,
-      isKnown: (digest) => digest === `sha256:${sha256Hex(layers[0]!)}`,
+      findKnown: () => Promise.resolve({ has: (digest) => digest === `sha256:${sha256Hex(layers[0]!)}` }),
       onSecondPass: (wanted) => passes.push(wanted),
     };
     const { images } = await openArchive(bufferSource(object), options);
@@ -183,7 +183,8 @@ describe("blobs that are known", () => {
   test("the checksum of the zip is verified nevertheless", async () => {
     const archive = dockerSave({ layout: "docker25", layers: [randomBytes(2 * LARGE)] });
     const object = bufferSource(zip({ name: "web", data: archive, crc: 7 }), "s3://drops/web.zip");
-    await expect(openArchive(object, { spoolDirectory: directory, isKnown: () => true })).rejects.toThrow(
+    const findKnown = () => Promise.resolve({ has: () => true });
+    await expect(openArchive(object, { spoolDirectory: directory, findKnown })).rejects.toThrow(
       "s3://drops/web.zip is a damaged zip: found a wrong checksum when unpacking web",
     );
   });

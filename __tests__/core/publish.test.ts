@@ -201,7 +201,7 @@ describe("a bad drop changes no tag, and says why", () => {
   const archive = `image/web in ${object}`;
   const expectedForms =
     "expected the tar that `docker save` writes, or an OCI layout, plain or compressed by gzip or zstd, by itself or in a zip";
-  const idOf = (options?: SavedImageOptions): string => savedImage(options).manifestItem.Config as string;
+  const idOf = (options?: SavedImageOptions): string => savedImage(options).configDigest;
   const other = { references: [REFERENCE.replace("0123abc", "0123abd")], layers: [layer("other")] };
   const again = "save the image with `docker save` and upload it again";
 
