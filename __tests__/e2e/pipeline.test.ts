@@ -217,7 +217,7 @@ describe("a drop", () => {
     const log = (await buildLog(applied.clients.logs, build!)).filter((line) => /layer \d\/\d/.test(line));
     expect(log.map((line) => /: (reused|pushed)/.exec(line)?.[1]).toSorted()).toEqual([
       "pushed",
-      ...Array(4).fill("reused"),
+      ...Array<string>(4).fill("reused"),
     ]);
   });
 

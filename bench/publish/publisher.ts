@@ -19,7 +19,7 @@ export interface PublisherOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-export interface Published {
+interface Published {
   readonly seconds: number;
   /** MB. */
   readonly peak: number;

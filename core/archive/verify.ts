@@ -8,15 +8,6 @@ import type { Layer } from "./image";
 import { LIMITS, type ArchiveLimits } from "./limits";
 
 /**
- * Of a layer that is not compressed.
- * @param read has seen the layer's content to its end.
- * @throws DigestMismatchError unless it is what the image's configuration lists.
- */
-export function checkLayer({ diffId, content }: Layer, read: DigestStream): void {
-  checkContent(content.name, { size: content.size, diffId }, { size: read.size, diffId: read.digest() });
-}
-
-/**
  * Passes a layer's content on unchanged, and checks it on the way: its size, its digest where the archive names one, and the diffID of
  * what it is decompressed to. Ends only if all are right, else fails with DigestMismatchError or what {@link decompress} throws.
  */

@@ -97,7 +97,8 @@ async function openSource(source: string, spoolDirectory: string, maximum: numbe
       throw new UsageError([problem], { cause: error });
     });
   }
-  const { openObject } = require("./s3-source") as typeof import("./s3-source");
-  return openObject(parseObjectUrl(source));
+  const { s3Client } = require("./s3-source") as typeof import("./s3-source");
+  const { openDrop } = require("../archive/s3-object") as typeof import("../archive/s3-object");
+  return openDrop(s3Client(), parseObjectUrl(source));
 }
 /* eslint-enable @typescript-eslint/no-require-imports */

@@ -1,15 +1,8 @@
 import { S3Client } from "@aws-sdk/client-s3";
-import { openDrop } from "../archive/s3-object";
-import type { RandomAccess } from "../archive/source";
-import type { Drop } from "../drop";
 import { ProxyAwareHandler } from "../network";
 
 /** A client for reading objects by ranges. Region, credentials and endpoint come from the environment. */
 export function s3Client(): S3Client {
   // Ranges carry no checksum of the whole object; layers and configuration are verified by their digests.
   return new S3Client({ requestHandler: new ProxyAwareHandler(), responseChecksumValidation: "WHEN_REQUIRED" });
-}
-
-export function openObject(drop: Drop): Promise<RandomAccess> {
-  return openDrop(s3Client(), drop);
 }

@@ -19,7 +19,7 @@ export type Selection =
       readonly missing: readonly string[];
     };
 
-export class PlatformMissingError extends ArchiveError {
+class PlatformMissingError extends ArchiveError {
   constructor(wanted: string, found: readonly string[], missing: readonly string[]) {
     const absent = missing.length === 0 ? "" : ` (its index also names ${list(missing, "")}, which it lacks)`;
     super(

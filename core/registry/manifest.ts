@@ -27,11 +27,6 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
-/** A docker image manifest, which every registry and every docker understands. */
-export function renderManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config, layers }));
-}
-
 const imageManifest = z.object({ config: z.object({ digest: z.string() }) });
 
 /** The configuration that an image manifest names; undefined for an index and for what is no manifest. */

@@ -4,7 +4,7 @@ export interface Compressor {
   /** What a log calls it. */
   readonly name: string;
   /** The same bytes for the same source, however that is cut into chunks: an upload that broke goes on with them. */
-  compress(source: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+  readonly compress: (source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 }
 
 /** Nothing on this machine compresses as it is asked. */

@@ -6,7 +6,7 @@ import { compressChunks } from "./chunks";
 import { NoCompressorError, type Compressor } from "./compressor";
 import { throughProgram } from "./programs";
 
-export { NoCompressorError, type Compressor } from "./compressor";
+export type { Compressor } from "./compressor";
 
 /** Pieces of one layer under way: one for each core and one that is ready. More than this many would only take memory. */
 const DEPTH = Math.min(availableParallelism(), 16) + 1;
