@@ -23,12 +23,14 @@ export async function makeImage(options: {
   readonly bytes: number;
   readonly shares?: readonly number[];
   readonly label: string;
+  /** As docker writes it: since version 25 (`oci`), or up to 24. @default "oci" */
+  readonly layout?: "oci" | "legacy";
 }): Promise<ImageFile> {
-  const { directory, bytes, shares = SHARES, label } = options;
-  const path = join(directory, `${label}-${shares.length}-${bytes}.tar`);
+  const { directory, bytes, shares = SHARES, label, layout = "oci" } = options;
+  const path = join(directory, `${label}-${layout}-${shares.length}-${bytes}.tar`);
   const reference = `111122223333.dkr.ecr.us-east-1.amazonaws.com/bench/api:${label}`;
   const layers = await machineLayers({ sizes: shares.map((share) => Math.round(share * bytes)), label });
-  const [image] = await writeImageArchive({ path, references: [reference], layers });
+  const [image] = await writeImageArchive({ path, references: [reference], layers, layout });
   return { path, bytes: (await stat(path)).size, reference, layers: image?.layers.map((layer) => layer.bytes) ?? [] };
 }
 
