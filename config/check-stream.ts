@@ -23,13 +23,13 @@ function refuseOptions({ config: { publisher }, written, places }: Draft): Findi
 }
 
 /** The pipeline's own repositories are its builds' anyway, by their tag (infrastructure/pipeline.ts). */
-function checkMounts({ config: { roles, services } }: Draft): Finding[] {
-  if (roles === "own") return [];
+function checkMounts({ config: { roles, services }, written }: Draft): Finding[] {
+  if (roles.builds === "own") return [];
   const own = new Set(services.map(({ repository }) => repository));
   const others = new Set(
     services.flatMap(({ stream }) => stream.mountFrom).filter((repository) => !own.has(repository)),
   );
   if (others.size <= limits.MOUNT_FROM.max) return [];
   const rule = `must be own where services mount from more than ${limits.MOUNT_FROM.max} repositories of others, here ${others.size}: the policy of one role for all cannot name them`;
-  return [{ path: ["roles"], rule, value: roles }];
+  return [{ path: ["roles"], rule, value: written.roles }];
 }

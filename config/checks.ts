@@ -1,7 +1,9 @@
 import { checkCompute, warnCompute } from "./check-compute";
+import { checkExisting, countRoles, warnExisting } from "./check-existing";
 import { checkKeys } from "./check-keys";
 import { checkStream } from "./check-stream";
 import { checkTrigger, countRules, makesTrail, warnTrigger } from "./check-trigger";
+import { checkVpc } from "./check-vpc";
 import { bucketName, repositoryName } from "./fields";
 import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
@@ -25,6 +27,8 @@ export function checkPipeline(draft: Draft): Finding[] {
     ...checkKeys(draft),
     ...checkCompute(draft),
     ...checkStream(draft),
+    ...checkExisting(draft),
+    ...checkVpc(draft),
   ];
   if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
     found.push({
@@ -37,8 +41,9 @@ export function checkPipeline(draft: Draft): Finding[] {
     const place = places[index] ?? index;
     const findings = [...checkServiceNames(service, config), ...checkMovingTags(service), ...checkRepository(service)];
     for (const option of ["name", "key", "repository"] as const) {
-      const owner = unique[option].get(service[option]);
-      unique[option].set(service[option], owner ?? `services[${place}]`);
+      const identity = option === "repository" ? repositoryOf(service) : service[option];
+      const owner = unique[option].get(identity);
+      unique[option].set(identity, owner ?? `services[${place}]`);
       if (owner === undefined) continue;
       findings.push({ path: [option], rule: `must not be the ${option} of ${owner} too`, value: service[option] });
       // Key and repository usually follow from the name.
@@ -69,11 +74,24 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       };
       // The name is the stack's in cdktf.out, and that of roles, which all regions of an account share.
       claim("name", "", name, ["name"]);
+      // All accounts of one file are taken for one: which account another pipeline is in is Terraform's to find out.
+      const { roles, tools } = config;
+      if (found.length === 0 && countRoles(config) > 0) {
+        claim("beginning of role names", partition(region), `${roles.namePrefix}${name}_`, ["roles", "namePrefix"]);
+      }
       // Bucket names are global within a partition.
       claim("bucket", partition(region), bucket.name, ["bucket"]);
       claim("state", backend.kind, stateOf(backend), ["backend"]);
-      services.forEach(({ repository }, index) => {
-        claim("repository", region, repository, ["services", places[index] ?? index, "repository"]);
+      if (tools.existing !== undefined) {
+        claim("prefix", `s3://${tools.existing}`, tools.prefix, ["tools", "prefix"]);
+      }
+      services.forEach((service, index) => {
+        const { repository, registryAccount = "" } = service;
+        claim("repository", `${region} ${registryAccount}`, repository, [
+          "services",
+          places[index] ?? index,
+          "repository",
+        ]);
       });
       if (makesTrail(config.trigger)) {
         const before = trails.get(region) ?? 0;
@@ -95,7 +113,7 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
 
 /** What only the account can tell, but what will probably not go as expected. */
 export function warnPipeline(config: PipelineConfig): Finding[] {
-  const found = [...warnTrigger(config), ...warnCompute(config)];
+  const found = [...warnTrigger(config), ...warnExisting(config), ...warnCompute(config)];
   if (config.backend.kind === "cloud" && config.packaging === "archive") {
     const rule =
       "archive has Terraform zip the programs when it plans, and HCP Terraform may apply on another machine: use prebuilt";
@@ -107,7 +125,7 @@ export function warnPipeline(config: PipelineConfig): Finding[] {
 /** Default quotas of AWS that the pipelines of one file pass together. */
 export function warnQuotas(pipelines: readonly PipelineConfig[]): string[] {
   const warnings: string[] = [];
-  const roles = sum(pipelines.map((pipeline) => 1 + (pipeline.roles === "own" ? pipeline.services.length : 1)));
+  const roles = sum(pipelines.map(countRoles));
   if (roles > limits.QUOTAS.roles) {
     warnings.push(
       `${roles} roles pass IAM's default quota of ${limits.QUOTAS.roles} an account: have it raised, or set roles: shared`,
@@ -169,7 +187,7 @@ function checkServiceNames({ name }: ServiceConfig, pipeline: PipelineConfig): F
   const rule = { what: "rule", name: derived.serviceRule(name), max: limits.RULE_NAME_LENGTH.max };
   const tooLong = checkLength(name, [
     project,
-    ...(pipeline.roles === "own" ? [role] : []),
+    ...(pipeline.roles.builds === "own" ? [role] : []),
     ...(isDirect(pipeline.trigger) ? [rule] : []),
   ]);
   return tooLong ? [{ ...tooLong, path: ["name"] }] : [];
@@ -204,6 +222,10 @@ function checkMovingTags({ tag, movingTags }: ServiceConfig): Finding[] {
 function checkRepository({ repository }: ServiceConfig): Finding[] {
   const broken = brokenRule(repositoryName, repository);
   return broken === undefined ? [] : [{ path: ["repository"], rule: broken, value: repository }];
+}
+
+function repositoryOf({ registryAccount = "", repository }: ServiceConfig): string {
+  return `${registryAccount}/${repository}`;
 }
 
 function stateOf(backend: BackendConfig): string {

@@ -130,6 +130,18 @@ export const VERSIONS_EXPIRE_AFTER_DAYS = { min: QUEUE_RETENTION_DAYS + DEAD_LET
 /** Trails of an account and region, which AWS never raises. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html */
 export const TRAILS = { max: 5 } as const;
 
+/** Subnets of a build project. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_VpcConfig.html */
+export const VPC_SUBNETS = { max: 16 } as const;
+
+/** Security groups of a build project. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_VpcConfig.html */
+export const VPC_SECURITY_GROUPS = { max: 5 } as const;
+
+/**
+ * Characters that the ARNs of existing repositories may take in the policy of one role for all builds, which holds 10,240 with all the
+ * rest. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+export const SHARED_REPOSITORY_NAMES_LENGTH = { max: 5000 } as const;
+
 /** Default quotas that a large file can pass. They can be raised, so passing them is a warning. */
 export const QUOTAS = {
   /** Roles in an account. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */

@@ -2,3 +2,10 @@
 export function partition(region: string): string {
   return /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/.exec(region)?.[1] ?? "aws";
 }
+
+/** The partition as ARNs of a region spell it. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+export function arnPartition(region: string): string {
+  const name = partition(region);
+  if (name === "aws") return name;
+  return `aws-${name.replace(/^(us|eu)-iso([a-z])$/, "iso-$2").replace("us-iso", "iso")}`;
+}

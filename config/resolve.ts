@@ -1,11 +1,15 @@
 import { isAbsolute, join } from "node:path";
 import type { z } from "zod";
 import { isLambdaCompute, resolveCompute } from "./compute";
+import { resolveRepository, resolveTools } from "./existing";
 import { SERVICE } from "./fields";
 import * as limits from "./limits";
-import type { BackendConfig, BucketConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
+import { resolveProvider } from "./provider";
+import { resolveRoles } from "./roles";
+import type { BackendConfig, BucketConfig, LogsConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
 import { resolveStream } from "./stream";
 import { resolveTrigger } from "./trigger";
+import { resolveVpc } from "./vpc";
 
 /** A pipeline that the schema accepts, as it was written. */
 export type Parsed = z.output<typeof pipelineSchema>;
@@ -24,7 +28,7 @@ export interface Draft {
  * @param folder where paths of files begin; empty for the current one.
  */
 export function resolve(parsed: Parsed, folder: string): PipelineConfig {
-  const { scanOnPush, untaggedExpireAfterDays, keep } = parsed.repositories;
+  const { scanOnPush, untaggedExpireAfterDays, keep, pullAccounts } = parsed.repositories;
   return {
     name: parsed.name,
     region: parsed.region,
@@ -32,10 +36,14 @@ export function resolve(parsed: Parsed, folder: string): PipelineConfig {
     trigger: resolveTrigger(parsed.trigger),
     publisher: parsed.publisher,
     packaging: parsed.packaging ?? (parsed.backend.cloud ? "prebuilt" : "archive"),
-    roles: parsed.roles,
+    roles: resolveRoles(parsed.roles),
     backend: resolveBackend(parsed),
-    repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }) },
-    logs: parsed.logs,
+    repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }), pullAccounts },
+    logs: resolveLogs(parsed.logs),
+    tools: resolveTools(parsed.tools),
+    ...(parsed.vpc && { vpc: resolveVpc(parsed.vpc) }),
+    encryption: parsed.encryption.kmsKey === undefined ? {} : { kmsKey: parsed.encryption.kmsKey },
+    provider: resolveProvider(parsed.provider),
     tags: parsed.tags,
     services: parsed.services.map((service) => resolveService(service, parsed, folder)),
   };
@@ -45,14 +53,26 @@ function resolveBucket(bucket: Parsed["bucket"]): BucketConfig {
   const {
     name,
     existing,
+    account,
+    kmsKey,
     versionsExpireAfterDays = 30,
     uploadsExpireAfterDays = 7,
-  } = typeof bucket === "string" ? { name: bucket } : bucket;
+  } = typeof bucket === "string" ? ({ name: bucket } as Exclude<Parsed["bucket"], string>) : bucket;
   return {
     name: existing ?? name ?? "",
     existing: existing !== undefined,
+    ...(account !== undefined && { account }),
+    ...(kmsKey !== undefined && { kmsKey }),
     versionsExpireAfterDays,
     uploadsExpireAfterDays,
+  };
+}
+
+function resolveLogs({ retentionDays, builds, function: startBuild }: Parsed["logs"]): LogsConfig {
+  return {
+    retentionDays,
+    ...(builds && { builds: builds.existing }),
+    ...(startBuild && { function: startBuild.existing }),
   };
 }
 
@@ -73,17 +93,17 @@ function resolveService(
   const service = typeof written === "string" ? { name: written } : written;
   const { name } = service;
   const sourceAccount = service.sourceAccount ?? defaults.sourceAccount;
-  const repository = service.repository ?? `${repositories.prefix}${name}`;
+  const target = resolveRepository(name, service.repository, defaults.repository, repositories.prefix);
   return {
     name,
     key: (service.key ?? defaults.key ?? `${SERVICE}.zip`).replaceAll(SERVICE, name),
     archive: service.archive ?? `image/${name}`,
-    repository,
+    ...target,
     ...(sourceAccount !== undefined && { sourceAccount }),
     tag: service.tag ?? defaults.tag,
     movingTags: service.movingTags ?? defaults.movingTags,
     ...resolveMachine(service, defaults),
-    stream: resolveStream(service, defaults, repository),
+    stream: resolveStream(service, defaults, target.repository),
     environment: { ...defaults.environment, ...service.environment },
     ...resolveCommands(service, defaults, folder),
   };

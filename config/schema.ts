@@ -1,10 +1,23 @@
 import { z } from "zod";
 import { type ComputeConfig, defaultCompute, serviceCompute } from "./compute";
+import {
+  defaultRepository,
+  encryptionSchema,
+  existingLogGroup,
+  type RepositoryTarget,
+  serviceRepository,
+  type ToolsConfig,
+  toolsSchema,
+} from "./existing";
 import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
+import * as identifier from "./identifiers";
 import * as limits from "./limits";
+import { type ProviderConfig, providerSchema } from "./provider";
+import { type RolesConfig, rolesSchema } from "./roles";
 import { type StreamConfig, streamOptions } from "./stream";
 import { triggerSchema, type TriggerConfig } from "./trigger";
+import { type VpcConfig, vpcSchema } from "./vpc";
 
 const sourceAccount = field.sourceAccount.meta({
   description:
@@ -73,6 +86,7 @@ const defaults = z
           "Object key that the sender uploads to; must hold {service}, which stands for the service's name. Default: {service}.zip",
       })
       .optional(),
+    repository: defaultRepository.optional(),
     sourceAccount: sourceAccount.optional(),
     tag: tag.default("^[0-9a-f]{7,40}$"),
     movingTags: movingTags.default(["staging"]),
@@ -105,12 +119,7 @@ const service = z
           "Where the image archive lies inside the drop, unless the drop is one itself. Default: image/<name>",
       })
       .optional(),
-    repository: field.repositoryName
-      .meta({
-        description:
-          "ECR repository that the pipeline creates and publishes to, 2 to 256 characters. Default: <repositories.prefix><name>",
-      })
-      .optional(),
+    repository: serviceRepository.optional(),
     sourceAccount: sourceAccount.optional(),
     tag: tag.optional(),
     movingTags: movingTags.optional(),
@@ -138,7 +147,15 @@ const bucket = z
     existing: field.bucketName
       .meta({
         description:
-          "Bucket of the same account and region to take as it is: its versioning, notifications, policy and lifecycle stay its owner's.",
+          "Bucket of the same region to take as it is: its versioning, notifications, policy and lifecycle stay its owner's.",
+      })
+      .optional(),
+    account: identifier.accountId
+      .meta({ description: "Account that owns the existing bucket. Default: the pipeline's." })
+      .optional(),
+    kmsKey: identifier.kmsKeyArn
+      .meta({
+        description: "ARN of the KMS key that encrypts the existing bucket's objects; builds may decrypt by it.",
       })
       .optional(),
     versionsExpireAfterDays: field
@@ -152,7 +169,15 @@ const bucket = z
       .meta({ description: "Days until an unfinished upload is deleted. Default: 7." })
       .optional(),
   })
-  .meta({ oneOf: [{ required: ["name"] }, { required: ["existing"], maxProperties: 1 }] })
+  .meta({
+    oneOf: [
+      { required: ["name"], not: { anyOf: [{ required: ["account"] }, { required: ["kmsKey"] }] } },
+      {
+        required: ["existing"],
+        not: { anyOf: [{ required: ["versionsExpireAfterDays"] }, { required: ["uploadsExpireAfterDays"] }] },
+      },
+    ],
+  })
   .check((context) => {
     const { name, existing } = context.value;
     const refuse = (message: string, input: unknown, ...path: string[]) =>
@@ -160,7 +185,14 @@ const bucket = z
     if (name === undefined && existing === undefined && !hasUnknownKey(context)) {
       refuse("must have a name (a bucket to create) or existing (a bucket to take as it is)", context.value);
     }
-    if (existing === undefined) return;
+    if (existing === undefined) {
+      const remedy = { account: "a bucket is created in the pipeline's account", kmsKey: "say encryption.kmsKey" };
+      for (const option of ["account", "kmsKey"] as const) {
+        const value = context.value[option];
+        if (value !== undefined) refuse(`must stand beside existing only: ${remedy[option]}`, value, option);
+      }
+      return;
+    }
     if (name !== undefined)
       refuse("must not stand beside existing: a bucket is created or taken as it is", name, "name");
     for (const option of ["versionsExpireAfterDays", "uploadsExpireAfterDays"] as const) {
@@ -258,10 +290,7 @@ export const pipelineSchema = z
           "Who zips the programs. archive: Terraform, when it plans. prebuilt: synth, for runs that plan and apply on different machines. Default: archive, with backend.cloud prebuilt.",
       })
       .optional(),
-    roles: z
-      .enum(["own", "shared"])
-      .meta({ description: "One role for the builds of each service, or one for all of the pipeline." })
-      .default("own"),
+    roles: rolesSchema,
     backend: backend.default({ local: {} }),
     repositories: z
       .strictObject({
@@ -282,6 +311,14 @@ export const pipelineSchema = z
             description: "Images to keep in each repository; what a moving tag points to is always kept. Default: all.",
           })
           .optional(),
+        pullAccounts: z
+          .array(identifier.accountId)
+          .meta({
+            description:
+              "Accounts that may pull from the repositories that are created; existing ones stay their owners'.",
+            uniqueItems: true,
+          })
+          .default([]),
       })
       .meta({ description: "What the ECR repositories have in common." })
       .prefault({}),
@@ -291,11 +328,17 @@ export const pipelineSchema = z
           .literal(limits.LOG_RETENTION_DAYS, {
             error: `must be a number of days that CloudWatch Logs knows: ${limits.LOG_RETENTION_DAYS.join(", ")}`,
           })
-          .meta({ description: "Days that the logs of function and builds are kept." })
+          .meta({ description: "Days that the logs of function and builds are kept in log groups that are made." })
           .default(30),
+        builds: existingLogGroup("all builds"),
+        function: existingLogGroup("the function"),
       })
       .meta({ description: "CloudWatch log groups." })
       .prefault({}),
+    tools: toolsSchema,
+    vpc: vpcSchema.optional(),
+    encryption: encryptionSchema,
+    provider: providerSchema,
     tags: z
       .record(field.resourceTagKey, field.resourceTagValue)
       .check((context) => {
@@ -341,10 +384,16 @@ export interface PipelineConfig {
   readonly trigger: TriggerConfig;
   readonly publisher: "stream" | "docker";
   readonly packaging: "archive" | "prebuilt";
-  readonly roles: "own" | "shared";
+  readonly roles: RolesConfig;
   readonly backend: BackendConfig;
   readonly repositories: RepositoriesConfig;
-  readonly logs: { readonly retentionDays: number };
+  readonly logs: LogsConfig;
+  readonly tools: ToolsConfig;
+  /** The VPC that builds run in; absent for none. */
+  readonly vpc?: VpcConfig;
+  /** ARN of a customer managed key for all that is created; absent for keys that AWS owns. */
+  readonly encryption: { readonly kmsKey?: string };
+  readonly provider: ProviderConfig;
   /** Tags of every AWS resource. */
   readonly tags: Readonly<Record<string, string>>;
   /** Sorted by name, whatever order they were written in. */
@@ -355,6 +404,10 @@ export interface BucketConfig {
   readonly name: string;
   /** The bucket is taken as it is, and nothing about it is configured; the days below then mean nothing. */
   readonly existing: boolean;
+  /** Account of an existing bucket; absent where it is the pipeline's. */
+  readonly account?: string;
+  /** ARN of the key that an existing bucket's objects are encrypted by; absent where builds need none. */
+  readonly kmsKey?: string;
   readonly versionsExpireAfterDays: number;
   readonly uploadsExpireAfterDays: number;
 }
@@ -376,16 +429,24 @@ export interface RepositoriesConfig {
   readonly untaggedExpireAfterDays: number;
   /** Images to keep in each repository; absent keeps all. */
   readonly keep?: number;
+  /** Accounts that may pull from repositories that are created. */
+  readonly pullAccounts: readonly string[];
 }
 
-export interface ServiceConfig {
+export interface LogsConfig {
+  readonly retentionDays: number;
+  /** Name of a log group that is taken as it is; absent where the pipeline makes one. */
+  readonly builds?: string;
+  /** The same for the function. */
+  readonly function?: string;
+}
+
+export interface ServiceConfig extends RepositoryTarget {
   readonly name: string;
   /** The object key that is dropped; may hold `{anything}` (core/key-pattern.ts) unless the trigger is direct. */
   readonly key: string;
   /** The image archive's path inside the drop. */
   readonly archive: string;
-  /** The ECR repository's full name. */
-  readonly repository: string;
   /** What the image's reference begins with; absent accepts any. */
   readonly sourceAccount?: string;
   /** Source of the regular expression for the image's tag. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import * as field from "./fields";
 import { hasUnknownKey, oneOf } from "./findings";
+import * as identifier from "./identifiers";
 import * as limits from "./limits";
 
 /** The way from the finished upload to the build, with every default filled in. */
@@ -18,6 +19,8 @@ export type TriggerConfig =
       readonly kind: "eventbridge";
       /** Straight to CodeBuild, a rule for each service; else through queue and function. */
       readonly direct: boolean;
+      /** Name of an event bus that is taken as it is; absent for the default one of account and region. */
+      readonly bus?: string;
     }
   | {
       readonly kind: "cloudtrail";
@@ -54,6 +57,12 @@ const eventbridge = z
         description: "Straight to CodeBuild, a rule for each service and no function; keys must be exact.",
       })
       .default(false),
+    bus: identifier.busName
+      .meta({
+        description:
+          "Name of an event bus of the same account and region that the bucket's events are forwarded to. Default: the default bus.",
+      })
+      .optional(),
   })
   .meta({ description: "S3, EventBridge, SQS, Lambda: for a bucket of somebody who switches EventBridge on." });
 
@@ -115,7 +124,10 @@ export function resolveTrigger(written: z.output<typeof triggerSchema>): Trigger
     const { existing, rawDelivery } = chosen.topic;
     return { kind: "topic", ...(existing !== undefined && { existing }), rawDelivery };
   }
-  if (chosen.eventbridge) return { kind: "eventbridge", ...chosen.eventbridge };
+  if (chosen.eventbridge) {
+    const { direct, bus } = chosen.eventbridge;
+    return { kind: "eventbridge", direct, ...(bus !== undefined && { bus }) };
+  }
   return { kind: "cloudtrail", ...cloudtrail.parse(chosen.cloudtrail) };
 }
 

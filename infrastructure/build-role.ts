@@ -1,11 +1,14 @@
-import type { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
-import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
-import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { renderPattern } from "../core/key-pattern";
 import type { DropBucket } from "./drop-bucket";
-import { exactly, policyDocument, type Statement, trustPolicy } from "./policies";
+import { keysOfObjects, mayUseKeys } from "./encryption";
+import type { LogGroup } from "./log-group";
+import { mayRunInVpc } from "./network";
+import { exactly, type Statement, trustPolicy } from "./policies";
+import { pushActions, repositoryArn } from "./registry";
+import { createRole, type Role } from "./role";
 import type { Surroundings } from "./surroundings";
 import type { Tools } from "./tools";
 
@@ -22,41 +25,48 @@ export interface BuildSurroundings {
   readonly surroundings: Surroundings;
   readonly bucket: DropBucket;
   readonly tools: Tools;
-  readonly logGroup: CloudwatchLogGroup;
+  readonly logGroup: LogGroup;
   /** @default - the trigger wants nothing */
   readonly needs?: BuildNeeds;
 }
 
 export interface BuildRoleProps extends BuildSurroundings {
+  readonly pipeline: PipelineConfig;
+  /** Its name, where it is made. */
   readonly name: string;
   /** The projects that may assume the role: a name, or a pattern of names. */
   readonly projects: string;
   /** The key, or pattern of keys (core/key-pattern.ts), that it may read. @default - every key of the bucket */
   readonly key?: string;
-  /** The repositories that it may push to. */
-  readonly repositories: Pick<Statement, "Resource" | "Condition">;
+  /** The repositories of the pipeline's own that it may push to. @default - none */
+  readonly repositories?: Pick<Statement, "Resource" | "Condition">;
   /** What it publishes: a service, or several. */
-  readonly services: readonly Pick<ServiceConfig, "repository" | "stream">[];
-  readonly publisher: PipelineConfig["publisher"];
+  readonly services: readonly ServiceConfig[];
   /** The log streams that it may write. */
   readonly logStreams: string;
 }
 
-/** What a build may do: read drops and tools, push images, write its log. */
-export class BuildRole extends Construct {
+/** What a build may do: read drops and tools, push images, write its log. Made, or taken as it is. */
+export class BuildRole extends Construct implements Role {
   readonly arn: string;
-  /** Without it a build can do nothing. */
-  readonly permissions: IamRolePolicy;
+  readonly permissions: readonly ITerraformDependable[];
 
   constructor(scope: Construct, id: string, props: BuildRoleProps) {
     super(scope, id);
-    const role = new IamRole(this, "role", { name: props.name, assumeRolePolicy: renderTrust(props) });
+    const { pipeline, name, surroundings } = props;
+    const { roles } = pipeline;
+    const trust = renderTrust(props);
+    const statements = renderPermissions(props);
+    if (typeof roles.builds !== "string") {
+      surroundings.forOthers.document("builds_role_trust", trust);
+      surroundings.forOthers.policy("builds_role_policy", ...statements);
+      this.arn = roles.builds.existing;
+      this.permissions = [];
+      return;
+    }
+    const role = createRole(this, { roles, name, policyName: "build", trust, statements });
     this.arn = role.arn;
-    this.permissions = new IamRolePolicy(this, "policy", {
-      name: "build",
-      role: role.name,
-      policy: policyDocument(...renderPermissions(props)),
-    });
+    this.permissions = role.permissions;
   }
 }
 
@@ -69,12 +79,13 @@ function renderTrust({ surroundings, projects }: BuildRoleProps): string {
 }
 
 function renderPermissions(props: BuildRoleProps): Statement[] {
-  const { bucket, tools, key, needs, repositories, logGroup, logStreams } = props;
+  const { pipeline, surroundings, bucket, tools, key, needs, logGroup, logStreams } = props;
   const keys = key === undefined ? "*" : renderPattern(key, { literal: exactly, anything: "*" });
   return [
     { Sid: "ReadDrops", Effect: "Allow", Action: bucket.readActions, Resource: `${bucket.arn}/${keys}` },
     ...(needs?.permissions(key) ?? []),
     ...tools.permissions,
+    ...mayUseKeys("DecryptObjects", "kms:Decrypt", keysOfObjects(pipeline)),
     {
       Sid: "LogIn",
       Effect: "Allow",
@@ -83,23 +94,7 @@ function renderPermissions(props: BuildRoleProps): Statement[] {
       // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
       Resource: "*",
     },
-    {
-      Sid: "PushImages",
-      Effect: "Allow",
-      // To push, https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html; to read what is there
-      // already, the next two; to find the newest images, whose layers are used again, the last.
-      Action: [
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:InitiateLayerUpload",
-        "ecr:UploadLayerPart",
-        "ecr:CompleteLayerUpload",
-        "ecr:PutImage",
-        "ecr:BatchGetImage",
-        "ecr:GetDownloadUrlForLayer",
-        ...(reusesLayers(props) ? ["ecr:DescribeImages"] : []),
-      ],
-      ...repositories,
-    },
+    ...renderPushes(props),
     ...renderMounts(props),
     {
       Sid: "WriteLogs",
@@ -107,25 +102,46 @@ function renderPermissions(props: BuildRoleProps): Statement[] {
       Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
       Resource: `${logGroup.arn}:log-stream:${logStreams}`,
     },
+    ...mayRunInVpc(pipeline.vpc, surroundings),
   ];
 }
 
-function reusesLayers({ publisher, services }: BuildRoleProps): boolean {
-  return publisher === "stream" && services.some(({ stream }) => stream.reuse);
+function renderPushes({ pipeline, surroundings, repositories, services }: BuildRoleProps): Statement[] {
+  const existing = services.filter(({ existingRepository }) => existingRepository);
+  const Action = pushActions(services, pipeline.publisher);
+  return [
+    ...(repositories ? [{ Sid: "PushImages", Effect: "Allow", Action, ...repositories } as const] : []),
+    ...(existing.length === 0
+      ? []
+      : [
+          {
+            Sid: "PushToExisting",
+            Effect: "Allow",
+            Action,
+            Resource: existing.map((service) => repositoryArn(service, surroundings)).toSorted(),
+          } as const,
+        ]),
+  ];
 }
 
 /** Lets a build take layers from repositories of others, and change nothing there. */
-function renderMounts({ publisher, services, surroundings }: BuildRoleProps): Statement[] {
-  const own = new Set(services.map(({ repository }) => repository));
-  const others = new Set(services.flatMap(({ stream }) => stream.mountFrom).filter((name) => !own.has(name)));
-  if (publisher !== "stream" || others.size === 0) return [];
+function renderMounts({ pipeline, services, surroundings }: BuildRoleProps): Statement[] {
+  const own = new Set(services.map((service) => repositoryArn(service, surroundings)));
+  const others = new Set(
+    services.flatMap(({ stream, registryAccount }) =>
+      stream.mountFrom
+        .map((repository) => repositoryArn({ repository, registryAccount }, surroundings))
+        .filter((arn) => !own.has(arn)),
+    ),
+  );
+  if (pipeline.publisher !== "stream" || others.size === 0) return [];
   return [
     {
       Sid: "MountLayers",
       Effect: "Allow",
       // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
       Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-      Resource: [...others].toSorted().map((name) => surroundings.arn("ecr", `repository/${name}`)),
+      Resource: [...others].toSorted(),
     },
   ];
 }

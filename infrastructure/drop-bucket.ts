@@ -36,13 +36,13 @@ export interface DropBucket {
 export function dropBucket(
   scope: Construct,
   id: string,
-  { bucket, services }: Pick<PipelineConfig, "bucket" | "services">,
+  { bucket, services, encryption }: Pick<PipelineConfig, "bucket" | "services" | "encryption">,
   surroundings: Surroundings,
 ): DropBucket {
   const endings = endingsOf(services.map(({ key }) => key));
   return bucket.existing
     ? new ExistingDropBucket(bucket.name, endings, surroundings)
-    : new CreatedDropBucket(scope, id, bucket, endings);
+    : new CreatedDropBucket(scope, id, { ...bucket, kmsKey: encryption.kmsKey }, endings);
 }
 
 /** A bucket of the pipeline's own: every upload keeps its version until every event about it must have been handled. */

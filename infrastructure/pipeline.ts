@@ -1,11 +1,15 @@
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import { parsePipeline } from "../config/parse";
 import type { PipelineConfig, PipelineInput } from "../config/schema";
 import { BuildRole, type BuildSurroundings } from "./build-role";
+import { addBucketPolicy } from "./bucket-policy";
 import { type DropBucket, dropBucket } from "./drop-bucket";
-import { Service } from "./service";
+import { addKeyPolicies } from "./encryption";
+import type { ForOthers } from "./for-others";
+import { type LogGroup, logGroup } from "./log-group";
+import { addRepositoryPolicies } from "./registry";
+import { logStream, Service } from "./service";
 import { Surroundings } from "./surroundings";
 import { PIPELINE_TAG } from "./tags";
 import { Tools } from "./tools";
@@ -16,18 +20,22 @@ export class CheckedPipeline extends Construct {
   readonly bucket: DropBucket;
   readonly trigger: Trigger;
   /** The log group of all builds. */
-  readonly buildLogs: CloudwatchLogGroup;
+  readonly buildLogs: LogGroup;
   /** By name. */
   readonly services: ReadonlyMap<string, Service>;
+  /** What owners of things that are not the pipeline's have to attach. */
+  readonly forOthers: ForOthers;
 
   constructor(scope: Construct, id: string, config: PipelineConfig) {
     super(scope, id);
     const surroundings = new Surroundings(this, "surroundings");
     this.bucket = dropBucket(this, "bucket", config, surroundings);
     const tools = new Tools(this, "tools", { config, surroundings });
-    this.buildLogs = new CloudwatchLogGroup(this, "build-logs", {
+    this.buildLogs = logGroup(this, "build-logs", {
+      config,
+      surroundings,
       name: names(config.name).buildLogGroup,
-      retentionInDays: config.logs.retentionDays,
+      existing: config.logs.builds,
     });
     this.trigger = trigger(this, "trigger", { config, surroundings });
     this.services = this.#createServices(config, {
@@ -39,10 +47,14 @@ export class CheckedPipeline extends Construct {
     });
     for (const service of this.services.values()) this.trigger.addService(service);
     if (this.trigger.notification) this.bucket.notify(this.trigger.notification);
+    addBucketPolicy(config, this.bucket, surroundings);
+    addKeyPolicies(config, surroundings);
+    addRepositoryPolicies(config, surroundings);
+    this.forOthers = surroundings.forOthers;
   }
 
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
-    const role = config.roles === "shared" ? this.#createSharedRole(config, builds) : undefined;
+    const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds);
     const scope = new Construct(this, "services");
     return new Map(
       config.services.map((service) => [
@@ -53,23 +65,26 @@ export class CheckedPipeline extends Construct {
   }
 
   /**
-   * One role for all builds, and the same policy for one service as for a thousand: a build may then read every
+   * One role for all builds, made or taken as it is, and the same policy for one service as for a thousand: a build may then read every
    * object of the bucket, write every log stream of the pipeline, and push to each repository that carries the
    * pipeline's tag - so whoever may tag repositories decides.
    */
   #createSharedRole(config: PipelineConfig, builds: BuildSurroundings): BuildRole {
     const name = names(config.name);
+    const creates = config.services.some(({ existingRepository }) => !existingRepository);
     return new BuildRole(this, "build", {
       ...builds,
+      pipeline: config,
       name: name.sharedBuildRole,
       projects: name.buildProject("*"),
       services: config.services,
-      publisher: config.publisher,
-      repositories: {
-        Resource: builds.surroundings.arn("ecr", "repository/*"),
-        Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },
-      },
-      logStreams: "*",
+      ...(creates && {
+        repositories: {
+          Resource: builds.surroundings.arn("ecr", "repository/*"),
+          Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },
+        },
+      }),
+      logStreams: logStream("*", config),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { Token } from "cdktf";
+import type { BucketConfig } from "../config/schema";
 import type { Surroundings } from "./surroundings";
 
 /**
@@ -8,10 +9,10 @@ import type { Surroundings } from "./surroundings";
 export interface Statement {
   readonly Sid: string;
   readonly Effect: "Allow" | "Deny";
-  readonly Principal?: "*" | { readonly Service: string };
+  readonly Principal?: "*" | { readonly Service: string } | { readonly AWS: string | readonly string[] };
   readonly Action: string | readonly string[];
   readonly Resource?: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
 export function policyDocument(...statements: readonly Statement[]): string {
@@ -30,13 +31,16 @@ export function trustPolicy(principal: string, condition?: Statement["Condition"
 }
 
 /**
- * On behalf of this bucket of this account: a bucket's ARN names no account, and a deleted bucket's name is free for everyone to take.
+ * On behalf of this bucket of its account: a bucket's ARN names no account, and a deleted bucket's name is free for everyone to take.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
  */
-export function ofBucket(bucket: string, surroundings: Surroundings): Statement["Condition"] {
+export function ofBucket(
+  { name, account }: Pick<BucketConfig, "name" | "account">,
+  surroundings: Surroundings,
+): Statement["Condition"] {
   return {
-    ArnEquals: { "aws:SourceArn": surroundings.bucketArn(bucket) },
-    StringEquals: { "aws:SourceAccount": surroundings.account },
+    ArnEquals: { "aws:SourceArn": surroundings.bucketArn(name) },
+    StringEquals: { "aws:SourceAccount": account ?? surroundings.account },
   };
 }
 

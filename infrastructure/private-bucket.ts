@@ -17,6 +17,8 @@ export interface PrivateBucketProps extends Pick<
   readonly name: string;
   /** Days until an object is deleted. @default - never */
   readonly objectsExpireAfterDays?: number;
+  /** ARN of a customer managed key. @default - keys of S3 */
+  readonly kmsKey?: string;
   /** What the bucket's policy says beside TLS only. @default - nothing */
   readonly statements?: (bucketArn: string) => readonly Statement[];
 }
@@ -45,7 +47,7 @@ export class PrivateBucket extends Construct {
     new S3BucketOwnershipControls(this, "ownership", { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } });
     new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
       bucket,
-      rule: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }],
+      rule: [renderEncryption(props.kmsKey)],
     });
     this.policy = new S3BucketPolicy(this, "policy", {
       bucket,
@@ -67,6 +69,15 @@ export class PrivateBucket extends Construct {
       dependsOn: [this.versioning],
     });
   }
+}
+
+/** A bucket key asks KMS once for many objects. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html */
+function renderEncryption(kmsKey: string | undefined) {
+  if (kmsKey === undefined) return { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } };
+  return {
+    applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
+    bucketKeyEnabled: true,
+  };
 }
 
 function renderLifecycle({

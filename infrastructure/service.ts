@@ -14,46 +14,61 @@ import { BuildRole, type BuildSurroundings } from "./build-role";
 import { inlineBuildspec } from "./buildspec";
 import { literal } from "./policies";
 import { PUBLISHERS } from "./publishers";
+import { allowPulls } from "./registry";
+import type { Role } from "./role";
 import { streamVariables } from "./stream-variables";
 import { PIPELINE_TAG } from "./tags";
 import { BUILDSPEC } from "./tools";
 
 export interface ServiceProps extends BuildSurroundings {
-  readonly pipeline: Pick<PipelineConfig, "name" | "publisher" | "repositories">;
+  readonly pipeline: PipelineConfig;
   readonly service: ServiceConfig;
   /** The role that all builds share. @default - a role that can do what this service's builds need, and nothing else */
-  readonly role?: BuildRole;
+  readonly role?: Role;
 }
 
 /** The thing whose image is dropped: the project that publishes it and the repository that it is published to. */
 export class Service extends Construct {
   readonly config: ServiceConfig;
-  readonly repository: EcrRepository;
+  /** What the pipeline made; absent where the repository is taken as it is. */
+  readonly repository?: EcrRepository;
+  /** Where to pull from: `<account>.dkr.ecr.<region>.<suffix>/<repository>`. */
+  readonly repositoryUrl: string;
   readonly project: CodebuildProject;
 
   constructor(scope: Construct, id: string, props: ServiceProps) {
     super(scope, id);
-    const { pipeline, service } = props;
+    const { service } = props;
     this.config = service;
-    this.repository = new EcrRepository(this, "repository", {
+    this.repository = service.existingRepository ? undefined : this.#createRepository(props);
+    this.repositoryUrl = this.repository?.repositoryUrl ?? `${registryOf(props)}/${service.repository}`;
+    const role = props.role ?? this.#createRole(props);
+    this.project = new CodebuildProject(this, "project", {
+      ...renderProject(props, this.repository?.name ?? service.repository, role),
+      source: this.#renderSource(props),
+    });
+  }
+
+  #createRepository({ pipeline, service, surroundings }: ServiceProps): EcrRepository {
+    const { kmsKey } = pipeline.encryption;
+    const repository = new EcrRepository(this, "repository", {
       name: service.repository,
       // Moving tags move. Hash tags are kept from moving by the publisher: version 5 of the provider knows all or nothing.
       imageTagMutability: "MUTABLE",
       imageScanningConfiguration: { scanOnPush: pipeline.repositories.scanOnPush },
-      encryptionConfiguration: [{ encryptionType: "AES256" }],
+      encryptionConfiguration: [
+        kmsKey === undefined ? { encryptionType: "AES256" } : { encryptionType: "KMS", kmsKey },
+      ],
       forceDelete: false,
       // What a shared role tells the pipeline's repositories from others by.
       tags: { [PIPELINE_TAG]: pipeline.name },
     });
     new EcrLifecyclePolicy(this, "lifecycle", {
-      repository: this.repository.name,
+      repository: repository.name,
       policy: renderLifecycle(service.movingTags, pipeline.repositories),
     });
-    const role = props.role ?? this.#createRole(props);
-    this.project = new CodebuildProject(this, "project", {
-      ...renderProject(props, this.repository, role),
-      source: this.#renderSource(props),
-    });
+    allowPulls(this, "pulls", repository, pipeline.repositories.pullAccounts, surroundings);
+    return repository;
   }
 
   #renderSource({ service, pipeline, tools }: ServiceProps): CodebuildProjectSource {
@@ -66,22 +81,18 @@ export class Service extends Construct {
     const name = names(pipeline.name);
     return new BuildRole(this, "build", {
       ...surroundings,
+      pipeline,
       name: name.buildRole(service.name),
       projects: name.buildProject(service.name),
       key: service.key,
       services: [service],
-      publisher: pipeline.publisher,
-      repositories: { Resource: this.repository.arn },
-      logStreams: `${service.name}/*`,
+      ...(this.repository && { repositories: { Resource: this.repository.arn } }),
+      logStreams: `${logStream(service.name, pipeline)}/*`,
     });
   }
 }
 
-function renderProject(
-  props: ServiceProps,
-  repository: EcrRepository,
-  role: BuildRole,
-): Omit<CodebuildProjectConfig, "source"> {
+function renderProject(props: ServiceProps, repository: string, role: Role): Omit<CodebuildProjectConfig, "source"> {
   const { pipeline, service, tools, logGroup } = props;
   return {
     name: names(pipeline.name).buildProject(service.name),
@@ -97,24 +108,41 @@ function renderProject(
       environmentVariable: renderVariables(props, repository),
     },
     // CodeBuild names a stream <streamName>/<build id>.
-    logsConfig: { cloudwatchLogs: { groupName: logGroup.name, streamName: service.name } },
+    logsConfig: { cloudwatchLogs: { groupName: logGroup.name, streamName: logStream(service.name, pipeline) } },
+    ...(pipeline.vpc && {
+      vpcConfig: {
+        vpcId: pipeline.vpc.id,
+        subnets: [...pipeline.vpc.subnets],
+        securityGroupIds: [...pipeline.vpc.securityGroups],
+      },
+    }),
     // For Lambda compute CodeBuild refuses both, the right numbers too.
     ...(!isLambdaCompute(service.compute) && {
       buildTimeout: service.buildTimeout,
       queuedTimeout: service.queuedTimeout,
     }),
     // A build that starts before its role can do anything fails.
-    dependsOn: [role.permissions],
+    dependsOn: [...role.permissions],
   };
 }
 
-function renderVariables({ pipeline, service, surroundings, needs }: ServiceProps, repository: EcrRepository) {
+/** In a log group that others write to as well, the names of streams begin with the pipeline's. */
+export function logStream(service: string, { name, logs }: Pick<PipelineConfig, "name" | "logs">): string {
+  return logs.builds === undefined ? service : `${name}_${service}`;
+}
+
+function registryOf({ service, surroundings }: ServiceProps): string {
+  return surroundings.registry(service.registryAccount);
+}
+
+function renderVariables(props: ServiceProps, repository: string) {
+  const { pipeline, service, needs } = props;
   const variables = {
     ...service.environment,
     ...needs?.variables,
     SERVICE_NAME: service.name,
-    IMAGE_REPO_NAME: repository.name,
-    ECS_SOURCE: surroundings.registry,
+    IMAGE_REPO_NAME: repository,
+    ECS_SOURCE: registryOf(props),
     ARCHIVE_PATH: service.archive,
     TAG_PATTERN: service.tag,
     ...(service.sourceAccount !== undefined && { SOURCE_ACCOUNT: service.sourceAccount }),

@@ -34,8 +34,14 @@ export class PipelineStack extends TerraformStack {
     this.#addOutputs();
   }
 
-  #addProviders({ region, tags, name, packaging }: PipelineConfig): void {
-    new AwsProvider(this, "aws", { region, defaultTags: [{ tags: { ...tags, [PIPELINE_TAG]: name } }] });
+  #addProviders({ region, tags, name, packaging, provider }: PipelineConfig): void {
+    const { assumeRole, allowedAccountIds } = provider;
+    new AwsProvider(this, "aws", {
+      region,
+      ...(assumeRole && { assumeRole: [assumeRole] }),
+      ...(allowedAccountIds.length > 0 && { allowedAccountIds: [...allowedAccountIds] }),
+      defaultTags: [{ tags: { ...tags, [PIPELINE_TAG]: name } }],
+    });
     this.addOverride("terraform.required_providers.aws", AWS_PROVIDER);
     if (packaging !== "archive") return;
     new ArchiveProvider(this, "archive");
@@ -43,16 +49,20 @@ export class PipelineStack extends TerraformStack {
   }
 
   #addOutputs(): void {
-    const { bucket, trigger, services, buildLogs } = this.pipeline;
+    const { bucket, trigger, services, buildLogs, forOthers } = this.pipeline;
     this.#output("bucket", bucket.name, "The bucket that drops go to");
     for (const [name, { value, description }] of Object.entries(trigger.outputs))
       this.#output(name, value, description);
     this.#output("build_log_group", buildLogs.name, "Logs of all builds, a stream per build: <service>/<build id>");
-    const repositories = [...services].map(([name, { repository }]) => [name, repository.repositoryUrl]);
+    const repositories = [...services].map(([name, { repositoryUrl }]) => [name, repositoryUrl]);
     this.#output("repository_urls", Object.fromEntries(repositories), "The repository of each service");
     if (bucket.ownerMustAdd) {
       const description = "What the bucket's owner has to add to its aws_s3_bucket_notification";
       this.#output("bucket_owner_must_add", bucket.ownerMustAdd, description);
+    }
+    if (Object.keys(forOthers.parts).length > 0) {
+      const description = "Policies that owners of what is not the pipeline's have to attach, by whose part it is";
+      this.#output("for_others", forOthers.parts, description);
     }
   }
 

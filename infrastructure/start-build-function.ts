@@ -1,14 +1,15 @@
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
-import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
-import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function";
+import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
 import { renderRoutes } from "../core/routes";
 import { bundleFunction } from "./bundle";
+import { logGroup } from "./log-group";
+import { functionMayRunInVpc } from "./network";
 import { Package } from "./packaging";
-import { policyDocument, type Statement, trustPolicy } from "./policies";
+import { type Statement, trustPolicy } from "./policies";
+import { startBuildRole } from "./start-build-role";
 import type { Surroundings } from "./surroundings";
 
 /** Seconds a batch of drops may take. */
@@ -32,35 +33,32 @@ export interface StartBuildFunctionProps {
 export class StartBuildFunction extends Construct {
   readonly function: LambdaFunction;
   /** What AWS checks when events are led to the function. */
-  readonly permissions: IamRolePolicy;
+  readonly permissions: readonly ITerraformDependable[];
 
   constructor(scope: Construct, id: string, props: StartBuildFunctionProps) {
     super(scope, id);
     const { config, surroundings, permissions } = props;
     const name = names(config.name);
-    const logGroup = new CloudwatchLogGroup(this, "logs", {
-      name: name.functionLogGroup,
-      retentionInDays: config.logs.retentionDays,
-    });
-    const role = new IamRole(this, "role", {
-      name: name.startBuildRole,
-      assumeRolePolicy: trustPolicy(surroundings.principal("lambda")),
-    });
-    this.permissions = new IamRolePolicy(this, "policy", {
-      name: "start-build",
-      role: role.name,
-      policy: policyDocument(
+    const existing = config.logs.function;
+    const logs = logGroup(this, "logs", { config, surroundings, name: name.functionLogGroup, existing });
+    const role = startBuildRole(this, {
+      config,
+      surroundings,
+      trust: trustPolicy(surroundings.principal("lambda")),
+      statements: [
         mayStartBuilds(config.name, surroundings),
         {
           Sid: "WriteLogs",
           Effect: "Allow",
           Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
           // Lambda names the streams: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
-          Resource: `${logGroup.arn}:log-stream:*`,
+          Resource: `${logs.arn}:log-stream:*`,
         },
         ...permissions,
-      ),
+        ...functionMayRunInVpc(config.vpc, surroundings),
+      ],
     });
+    this.permissions = role.permissions;
     const code = new Package(this, "code", { packaging: config.packaging, files: renderFiles(config) });
     this.function = new LambdaFunction(this, "function", {
       functionName: name.function,
@@ -73,8 +71,16 @@ export class StartBuildFunction extends Construct {
       sourceCodeHash: code.base64Sha256,
       timeout: FUNCTION_TIMEOUT_SECONDS,
       memorySize: FUNCTION_MEMORY,
-      // Lambda would make the group itself, without retention, and Terraform would then find it in its way.
-      dependsOn: [logGroup],
+      ...(existing !== undefined && { loggingConfig: { logFormat: "Text", logGroup: existing } }),
+      ...(config.vpc?.function && {
+        vpcConfig: { subnetIds: [...config.vpc.subnets], securityGroupIds: [...config.vpc.securityGroups] },
+      }),
+      dependsOn: [
+        // Lambda would make the group itself, without retention, and Terraform would then find it in its way.
+        ...(logs.created ? [logs.created] : []),
+        // Lambda checks that the role may enter the VPC when the function is made.
+        ...(config.vpc?.function ? role.permissions : []),
+      ],
     });
   }
 }

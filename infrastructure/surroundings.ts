@@ -3,9 +3,10 @@ import { DataAwsPartition } from "@cdktf/provider-aws/lib/data-aws-partition";
 import { DataAwsRegion } from "@cdktf/provider-aws/lib/data-aws-region";
 import { DataAwsServicePrincipal } from "@cdktf/provider-aws/lib/data-aws-service-principal";
 import { Construct } from "constructs";
+import { ForOthers } from "./for-others";
 
 /** Services that assume roles of the pipeline or send to its parts, by the names that IAM gives them. */
-export type AwsService = "cloudtrail" | "codebuild" | "events" | "lambda" | "s3" | "sns";
+export type AwsService = "cloudtrail" | "codebuild" | "events" | "lambda" | "logs" | "s3" | "sns";
 
 /**
  * Account, region and partition that the stack's provider points to. Terraform looks them up when it plans, so that ARNs and hosts
@@ -15,9 +16,10 @@ export class Surroundings extends Construct {
   readonly account: string;
   readonly region: string;
   readonly partition: string;
-  /** Host of the account's ECR registry in this region. */
-  readonly registry: string;
-  readonly #principals = new Map<AwsService, string>();
+  /** What owners of things around the pipeline have to attach. */
+  readonly forOthers = new ForOthers();
+  readonly #dnsSuffix: string;
+  readonly #principals = new Map<AwsService, DataAwsServicePrincipal>();
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -26,12 +28,22 @@ export class Surroundings extends Construct {
     // `name` is deprecated in version 6 of the provider, `region` is unknown to version 5; `id` is the region's name in both.
     this.region = new DataAwsRegion(this, "region").id;
     this.partition = partition.partition;
-    this.registry = `${this.account}.dkr.ecr.${this.region}.${partition.dnsSuffix}`;
+    this.#dnsSuffix = partition.dnsSuffix;
   }
 
-  /** ARN of a thing of this account and region; made of names, it can be known before the thing exists. */
-  arn(service: string, resource: string): string {
-    return `arn:${this.partition}:${service}:${this.region}:${this.account}:${resource}`;
+  /** Host of an account's ECR registry in this region. */
+  registry(account = this.account): string {
+    return `${account}.dkr.ecr.${this.region}.${this.#dnsSuffix}`;
+  }
+
+  /** ARN of a thing of this region, and of this account unless said otherwise; made of names, it can be known before the thing exists. */
+  arn(service: string, resource: string, account = this.account): string {
+    return `arn:${this.partition}:${service}:${this.region}:${account}:${resource}`;
+  }
+
+  /** ARN of a thing that belongs to an account and to no region. */
+  globalArn(service: string, resource: string, account = this.account): string {
+    return `arn:${this.partition}:${service}::${account}:${resource}`;
   }
 
   /** ARN of a bucket, which carries neither account nor region. */
@@ -41,10 +53,19 @@ export class Surroundings extends Construct {
 
   /** The service as IAM knows it. Not made of the DNS suffix: in China some end in it and some do not. */
   principal(service: AwsService): string {
+    return this.#lookUp(service).name;
+  }
+
+  /** The same for a service that has a principal in each region. */
+  regionalPrincipal(service: AwsService): string {
+    return `${service}.${this.region}.${this.#lookUp(service).suffix}`;
+  }
+
+  #lookUp(service: AwsService): DataAwsServicePrincipal {
     const known = this.#principals.get(service);
     if (known !== undefined) return known;
-    const { name } = new DataAwsServicePrincipal(this, `${service}-principal`, { serviceName: service });
-    this.#principals.set(service, name);
-    return name;
+    const found = new DataAwsServicePrincipal(this, `${service}-principal`, { serviceName: service });
+    this.#principals.set(service, found);
+    return found;
   }
 }

@@ -1,4 +1,5 @@
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
+import type { ITerraformDependable, Postcondition } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
@@ -37,27 +38,56 @@ export class Tools extends Construct {
 
   constructor(scope: Construct, id: string, { config, surroundings }: ToolsProps) {
     super(scope, id);
-    const { bucket, versioning } = new PrivateBucket(this, "private", {
-      name: names(config.name).toolsBucket(surroundings.account, surroundings.region),
-      uploadsExpireAfterDays: 1,
-      versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
-    });
+    const { bucket, arn, ready } = this.#bucket(config, surroundings);
+    const key = `${config.tools.prefix}${KEY}`;
     const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles(config) });
     const object = new S3Object(this, "object", {
-      bucket: bucket.id,
-      key: KEY,
+      bucket,
+      key,
       source: tools.path,
       // New content is a new version, also where someone else has put another one in its place.
       etag: tools.md5,
       contentType: "application/zip",
       // An object takes 10 tags, every other resource 50. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
       overrideProvider: { defaultTags: { tags: {} } },
-      dependsOn: [versioning],
+      dependsOn: [...ready],
+      ...(config.tools.existing !== undefined && {
+        lifecycle: { postcondition: [renderVersioned(config.tools.existing)] },
+      }),
     });
-    this.location = `${bucket.bucket}/${object.key}`;
+    this.location = `${bucket}/${object.key}`;
     this.version = object.versionId;
-    this.permissions = renderPermissions(bucket.arn);
+    this.permissions = renderPermissions(arn, key);
   }
+
+  #bucket({ name, tools, encryption }: PipelineConfig, surroundings: Surroundings): ToolsBucket {
+    if (tools.existing !== undefined) {
+      return { bucket: tools.existing, arn: surroundings.bucketArn(tools.existing), ready: [] };
+    }
+    const { bucket, versioning } = new PrivateBucket(this, "private", {
+      name: names(name).toolsBucket(surroundings.account, surroundings.region),
+      kmsKey: encryption.kmsKey,
+      uploadsExpireAfterDays: 1,
+      versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
+    });
+    return { bucket: bucket.id, arn: bucket.arn, ready: [versioning] };
+  }
+}
+
+interface ToolsBucket {
+  /** Its name. */
+  readonly bucket: string;
+  readonly arn: string;
+  /** What must be there before an object. */
+  readonly ready: readonly ITerraformDependable[];
+}
+
+/** Projects name the version that they were made with (docs/decisions/0006-tools-zip.md). */
+function renderVersioned(bucket: string): Postcondition {
+  return {
+    condition: '${self.version_id != "" && self.version_id != "null"}',
+    errorMessage: `The bucket ${bucket} keeps no versions, so builds could not name the version of the publisher that they were made with: switch versioning on there, or leave tools out of the configuration for a bucket of the pipeline's own.`,
+  };
 }
 
 function renderFiles({ publisher }: PipelineConfig) {
@@ -66,13 +96,13 @@ function renderFiles({ publisher }: PipelineConfig) {
 }
 
 /** https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html */
-function renderPermissions(bucketArn: string): readonly Statement[] {
+function renderPermissions(bucketArn: string, key: string): readonly Statement[] {
   return [
     {
       Sid: "ReadTools",
       Effect: "Allow",
       Action: ["s3:GetObject", "s3:GetObjectVersion"],
-      Resource: `${bucketArn}/${KEY}`,
+      Resource: `${bucketArn}/${key}`,
     },
     {
       Sid: "IdentifyToolsBucket",

@@ -87,7 +87,7 @@ test("an accepted configuration gives AWS only names that it takes, and no name 
       const services = config.services.map(({ name }) => name);
       const roles = [
         derived.startBuildRole,
-        ...(config.roles === "own" ? services.map(derived.buildRole) : [derived.sharedBuildRole]),
+        ...(config.roles.builds === "own" ? services.map(derived.buildRole) : [derived.sharedBuildRole]),
       ];
       const projects = services.map(derived.buildProject);
       const repositories = config.services.map(({ repository }) => repository);

@@ -679,14 +679,14 @@ describe("mappings", () => {
     [
       "a key that is like no other",
       pipeline({ logs: { zzz: 1 } }),
-      ["logs.zzz: is not a known key; known here: retentionDays"],
+      ["logs.zzz: is not a known key; known here: retentionDays, builds, function"],
     ],
     [
       "keys at several depths",
       pipeline({ bucket: { nam: "x", zzzzzzzz: 1 }, backend: { S3: {} } }),
       [
         "bucket.nam: is not a known key, did you mean name?",
-        "bucket.zzzzzzzz: is not a known key; known here: name, existing, versionsExpireAfterDays, uploadsExpireAfterDays",
+        "bucket.zzzzzzzz: is not a known key; known here: name, existing, account, kmsKey, versionsExpireAfterDays, uploadsExpireAfterDays",
         "backend.S3: is not a known key, did you mean s3?",
       ],
     ],

@@ -21,7 +21,7 @@ export function deadLetterQueue(scope: Construct, props: DeadLettersProps): SqsQ
   const { config, surroundings, source, senders = [] } = props;
   const { deadLetterQueue: name } = names(config.name);
   return new SqsQueue(scope, "dead-letters", {
-    ...renderQueue(name, DEAD_LETTER_RETENTION_DAYS),
+    ...renderQueue(name, DEAD_LETTER_RETENTION_DAYS, config.encryption.kmsKey),
     redriveAllowPolicy: JSON.stringify(
       source === undefined
         ? { redrivePermission: "denyAll" }

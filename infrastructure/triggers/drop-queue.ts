@@ -3,6 +3,7 @@ import { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
 import type { Construct } from "constructs";
 import { QUEUE_RETENTION_DAYS } from "../../config/limits";
 import { names } from "../../config/names";
+import { mayUseKeys } from "../encryption";
 import { denyWithoutTls, policyDocument, type Statement } from "../policies";
 import { FUNCTION_TIMEOUT_SECONDS, StartBuildFunction } from "../start-build-function";
 import { deadLetterQueue } from "./dead-letters";
@@ -64,7 +65,7 @@ export function dropQueue(scope: Construct, props: DropQueueProps): DropQueue {
     senders: deadLetterSenders?.(surroundings.arn("sqs", name.deadLetterQueue)),
   });
   const queue = new SqsQueue(scope, "queue", {
-    ...renderQueue(name.queue, QUEUE_RETENTION_DAYS),
+    ...renderQueue(name.queue, QUEUE_RETENTION_DAYS, config.encryption.kmsKey),
     visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
     redrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount: MAX_RECEIVE_COUNT }),
     // An attribute of the queue, not a resource of its own: a queue is never there without its policy, so S3 finds its
@@ -81,6 +82,7 @@ export function dropQueue(scope: Construct, props: DropQueueProps): DropQueue {
         Action: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
         Resource: queue.arn,
       },
+      ...mayUseKeys("DecryptDrops", "kms:Decrypt", [config.encryption.kmsKey]),
     ],
   });
   new LambdaEventSourceMapping(scope, "event-source", {
@@ -90,7 +92,7 @@ export function dropQueue(scope: Construct, props: DropQueueProps): DropQueue {
     functionResponseTypes: ["ReportBatchItemFailures"],
     scalingConfig: { maximumConcurrency: MAXIMUM_CONCURRENCY },
     // Lambda checks that the role may receive when the mapping is made.
-    dependsOn: [startBuild.permissions],
+    dependsOn: [...startBuild.permissions],
   });
   return {
     queue,

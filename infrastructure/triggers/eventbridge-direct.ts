@@ -1,6 +1,7 @@
 import { Construct } from "constructs";
 import type { BucketNotification } from "../drop-bucket";
 import type { Service } from "../service";
+import { addForwarding } from "./rules";
 import { ServiceRules } from "./service-rules";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 
@@ -14,6 +15,7 @@ export class DirectEventBridgeTrigger extends Construct implements Trigger {
     super(scope, id);
     this.#bucket = props.config.bucket.name;
     this.#rules = new ServiceRules(this, "start-build", props);
+    addForwarding(props.config, props.surroundings);
     this.outputs = { dead_letter_queue_url: { value: this.#rules.deadLetters.url } };
   }
 

@@ -6,7 +6,7 @@ import { names } from "../../config/names";
 import type { PipelineConfig } from "../../config/schema";
 import type { BucketNotification } from "../drop-bucket";
 import { dropQueue } from "./drop-queue";
-import { eventPattern, RETRY_POLICY } from "./rules";
+import { addForwarding, busOf, eventPattern, RETRY_POLICY, ruleArn } from "./rules";
 import { maySend } from "./sqs";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 
@@ -20,7 +20,7 @@ export class EventBridgeTrigger extends Construct implements Trigger {
     const { config, surroundings } = props;
     const name = names(config.name).rule;
     const principal = surroundings.principal("events");
-    const condition = { ArnEquals: { "aws:SourceArn": surroundings.arn("events", `rule/${name}`) } };
+    const condition = { ArnEquals: { "aws:SourceArn": ruleArn(config.trigger, name, surroundings) } };
     const { queue, deadLetters, outputs } = dropQueue(this, {
       ...props,
       senders: (queueArn) => [maySend({ Sid: "ReportFromRule", principal, queueArn, condition })],
@@ -28,11 +28,13 @@ export class EventBridgeTrigger extends Construct implements Trigger {
     });
     const rule = new CloudwatchEventRule(this, "rule", {
       name,
+      eventBusName: busOf(config.trigger),
       description: `Leads the drops of ${config.bucket.name} to the queue of pipeline ${config.name}`,
       eventPattern: renderPattern(name, config),
     });
     const target = new CloudwatchEventTarget(this, "target", {
       rule: rule.name,
+      eventBusName: busOf(config.trigger),
       targetId: "queue",
       arn: queue.arn,
       retryPolicy: RETRY_POLICY,
@@ -41,6 +43,7 @@ export class EventBridgeTrigger extends Construct implements Trigger {
     // A rule without a target forgets what it matches.
     this.notification = { kind: "eventbridge", dependsOn: [target] };
     this.outputs = outputs;
+    addForwarding(config, surroundings);
   }
 
   addService(): void {

@@ -2,6 +2,7 @@ import { LambdaFunctionEventInvokeConfig } from "@cdktf/provider-aws/lib/lambda-
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { Construct } from "constructs";
 import type { BucketNotification } from "../drop-bucket";
+import { mayUseKeys } from "../encryption";
 import { StartBuildFunction } from "../start-build-function";
 import { deadLetterQueue } from "./dead-letters";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
@@ -25,7 +26,10 @@ export class LambdaTrigger extends Construct implements Trigger {
     const startBuild = new StartBuildFunction(this, "start-build", {
       config,
       surroundings,
-      permissions: [{ Sid: "KeepFailures", Effect: "Allow", Action: "sqs:SendMessage", Resource: deadLetters.arn }],
+      permissions: [
+        { Sid: "KeepFailures", Effect: "Allow", Action: "sqs:SendMessage", Resource: deadLetters.arn },
+        ...mayUseKeys("EncryptFailures", ["kms:Decrypt", "kms:GenerateDataKey"], [config.encryption.kmsKey]),
+      ],
     });
     const { functionName, arn } = startBuild.function;
     const retries = new LambdaFunctionEventInvokeConfig(this, "retries", {
@@ -34,7 +38,7 @@ export class LambdaTrigger extends Construct implements Trigger {
       maximumEventAgeInSeconds: MAXIMUM_EVENT_AGE_SECONDS,
       destinationConfig: { onFailure: { destination: deadLetters.arn } },
       // Lambda checks that the role may send when the destination is set.
-      dependsOn: [startBuild.permissions],
+      dependsOn: [...startBuild.permissions],
     });
     const permission = new LambdaPermission(this, "permission", {
       statementId: "ReportFromBucket",
@@ -43,7 +47,7 @@ export class LambdaTrigger extends Construct implements Trigger {
       principal: surroundings.principal("s3"),
       sourceArn: surroundings.bucketArn(config.bucket.name),
       // A bucket's ARN names no account, and a deleted bucket's name is free for everyone to take.
-      sourceAccount: surroundings.account,
+      sourceAccount: config.bucket.account ?? surroundings.account,
     });
     // S3 checks that it may invoke when the notification is made, and no event may come before there is a place for failures.
     this.notification = { kind: "function", arn, dependsOn: [permission, retries] };

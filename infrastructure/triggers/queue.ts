@@ -20,7 +20,7 @@ export class QueueTrigger extends Construct implements Trigger {
           Sid: "ReportFromBucket",
           principal: surroundings.principal("s3"),
           queueArn,
-          condition: ofBucket(config.bucket.name, surroundings),
+          condition: ofBucket(config.bucket, surroundings),
         }),
       ],
     });

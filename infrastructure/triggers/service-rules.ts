@@ -1,15 +1,15 @@
 import { CloudwatchEventRule } from "@cdktf/provider-aws/lib/cloudwatch-event-rule";
 import { CloudwatchEventTarget } from "@cdktf/provider-aws/lib/cloudwatch-event-target";
-import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
-import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import type { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
 import { Construct } from "constructs";
 import { names } from "../../config/names";
-import { literal, policyDocument, trustPolicy } from "../policies";
+import { literal, trustPolicy } from "../policies";
+import type { Role } from "../role";
 import type { Service } from "../service";
 import { mayStartBuilds } from "../start-build-function";
+import { startBuildRole } from "../start-build-role";
 import { deadLetterQueue } from "./dead-letters";
-import { eventPattern, RETRY_POLICY } from "./rules";
+import { busOf, eventPattern, RETRY_POLICY, ruleArn } from "./rules";
 import { maySend } from "./sqs";
 import type { TriggerProps } from "./trigger";
 
@@ -34,8 +34,7 @@ export class ServiceRules extends Construct {
   /** A rule without its target forgets what it matches. */
   readonly targets: CloudwatchEventTarget[] = [];
   readonly #props: TriggerProps;
-  readonly #role: IamRole;
-  readonly #permissions: IamRolePolicy;
+  readonly #role: Role;
   readonly #services: Construct;
 
   constructor(scope: Construct, id: string, props: TriggerProps) {
@@ -43,7 +42,7 @@ export class ServiceRules extends Construct {
     const { config, surroundings } = props;
     const name = names(config.name);
     const principal = surroundings.principal("events");
-    const rules = { ArnLike: { "aws:SourceArn": surroundings.arn("events", `rule/${name.serviceRule("*")}`) } };
+    const rules = { ArnLike: { "aws:SourceArn": ruleArn(config.trigger, name.serviceRule("*"), surroundings) } };
     this.#props = props;
     this.deadLetters = deadLetterQueue(scope, {
       ...props,
@@ -57,17 +56,11 @@ export class ServiceRules extends Construct {
       ],
     });
     // https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
-    this.#role = new IamRole(this, "role", {
-      name: name.startBuildRole,
-      assumeRolePolicy: trustPolicy(principal, {
-        ...rules,
-        StringEquals: { "aws:SourceAccount": surroundings.account },
-      }),
-    });
-    this.#permissions = new IamRolePolicy(this, "policy", {
-      name: "start-build",
-      role: this.#role.name,
-      policy: policyDocument(mayStartBuilds(config.name, surroundings)),
+    this.#role = startBuildRole(this, {
+      config,
+      surroundings,
+      trust: trustPolicy(principal, { ...rules, StringEquals: { "aws:SourceAccount": surroundings.account } }),
+      statements: [mayStartBuilds(config.name, surroundings)],
     });
     this.#services = new Construct(this, "services");
   }
@@ -78,11 +71,13 @@ export class ServiceRules extends Construct {
     const scope = new Construct(this.#services, service.name);
     const rule = new CloudwatchEventRule(scope, "rule", {
       name,
+      eventBusName: busOf(config.trigger),
       description: `Starts the builds of ${service.name}, a service of pipeline ${config.name}`,
       eventPattern: eventPattern(name, { source: ["aws.s3"], "detail-type": [detailType], detail }),
     });
     const target = new CloudwatchEventTarget(scope, "target", {
       rule: rule.name,
+      eventBusName: busOf(config.trigger),
       targetId: "build",
       arn: project.arn,
       roleArn: this.#role.arn,
@@ -93,7 +88,7 @@ export class ServiceRules extends Construct {
       retryPolicy: RETRY_POLICY,
       deadLetterConfig: { arn: this.deadLetters.arn },
       // What is refused for want of a permission is not tried again.
-      dependsOn: [this.#permissions],
+      dependsOn: [...this.#role.permissions],
     });
     this.targets.push(target);
   }

@@ -3,13 +3,13 @@ import type { Statement } from "../policies";
 const SECONDS_PER_DAY = 24 * 60 * 60;
 
 /** What all queues have in common. */
-export function renderQueue(name: string, retentionDays: number) {
+export function renderQueue(name: string, retentionDays: number, kmsKey: string | undefined) {
   return {
     name,
     messageRetentionSeconds: retentionDays * SECONDS_PER_DAY,
-    // SQS's own keys: with KMS's alias/aws/sqs, S3, SNS and EventBridge could not send.
+    // The customer's key or SQS's own ones: with KMS's alias/aws/sqs, S3, SNS and EventBridge could not send.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    sqsManagedSseEnabled: true,
+    ...(kmsKey === undefined ? { sqsManagedSseEnabled: true } : { kmsMasterKeyId: kmsKey }),
   };
 }
 

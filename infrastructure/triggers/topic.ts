@@ -61,7 +61,8 @@ export class TopicTrigger extends Construct implements Trigger {
   #createTopic(name: string, topicArn: string, props: TriggerProps): SnsTopic {
     return new SnsTopic(this, "topic", {
       name,
-      // An attribute, as with the queue: the topic is never there without its policy. No key of KMS: with alias/aws/sns, S3 could not publish.
+      kmsMasterKeyId: props.config.encryption.kmsKey,
+      // An attribute, as with the queue: the topic is never there without its policy. No key of AWS's: with alias/aws/sns, S3 could not publish.
       // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
       policy: policyDocument(mayPublish(topicArn, props), denyWithoutTls("sns", topicArn)),
     });
@@ -75,6 +76,6 @@ function mayPublish(topicArn: string, { config, surroundings }: TriggerProps): S
     Principal: { Service: surroundings.principal("s3") },
     Action: "sns:Publish",
     Resource: topicArn,
-    Condition: ofBucket(config.bucket.name, surroundings),
+    Condition: ofBucket(config.bucket, surroundings),
   };
 }

@@ -20,6 +20,7 @@ export class Trail extends Construct {
     const { trail: name, trailBucket } = names(config.name);
     const logs = new PrivateBucket(this, "logs", {
       name: trailBucket(surroundings.account, surroundings.region),
+      kmsKey: config.encryption.kmsKey,
       objectsExpireAfterDays: config.logs.retentionDays,
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: 1,
@@ -28,6 +29,7 @@ export class Trail extends Construct {
     new Cloudtrail(this, "trail", {
       name,
       s3BucketName: logs.bucket.id,
+      kmsKeyId: config.encryption.kmsKey,
       advancedEventSelector: [
         {
           name: `Uploads to ${config.bucket.name}`,

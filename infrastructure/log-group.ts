@@ -1,0 +1,36 @@
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import type { Construct } from "constructs";
+import type { PipelineConfig } from "../config/schema";
+import type { Surroundings } from "./surroundings";
+
+/** Where function or builds write. */
+export interface LogGroup {
+  readonly name: string;
+  readonly arn: string;
+  /** What the pipeline made; absent where the group is taken as it is. */
+  readonly created?: CloudwatchLogGroup;
+}
+
+export interface LogGroupProps {
+  readonly config: Pick<PipelineConfig, "logs" | "encryption">;
+  readonly surroundings: Surroundings;
+  /** Name of the group that is made. */
+  readonly name: string;
+  /** Name of one that is taken as it is. @default - one is made */
+  readonly existing?: string;
+}
+
+/** The configured log group: created, or taken as it is. */
+export function logGroup(
+  scope: Construct,
+  id: string,
+  { config, surroundings, name, existing }: LogGroupProps,
+): LogGroup {
+  if (existing !== undefined) return { name: existing, arn: surroundings.arn("logs", `log-group:${existing}`) };
+  const created = new CloudwatchLogGroup(scope, id, {
+    name,
+    retentionInDays: config.logs.retentionDays,
+    kmsKeyId: config.encryption.kmsKey,
+  });
+  return { name: created.name, arn: created.arn, created };
+}
