@@ -159,7 +159,7 @@ export class Synthesis {
       aws_cloudwatch_log_group: `logs:${region}:${ACCOUNT_ID}:log-group:${name}`,
       aws_codebuild_project: `codebuild:${region}:${ACCOUNT_ID}:project/${name}`,
       aws_ecr_repository: `ecr:${region}:${ACCOUNT_ID}:repository/${name}`,
-      aws_iam_role: `iam::${ACCOUNT_ID}:role/${name}`,
+      aws_iam_role: `iam::${ACCOUNT_ID}:role${String(block.path ?? "/")}${name}`,
       aws_lambda_function: `lambda:${region}:${ACCOUNT_ID}:function:${name}`,
       aws_s3_bucket: `s3:::${name}`,
       aws_sns_topic: `sns:${region}:${ACCOUNT_ID}:${name}`,
@@ -182,7 +182,9 @@ export class Synthesis {
       "aws_partition.partition": partition,
       "aws_partition.dns_suffix": suffix,
       "aws_region.id": region,
-      "aws_service_principal.name": `${String(block.service_name)}.amazonaws.com`,
+      // In China, of the services here only this one ends otherwise.
+      "aws_service_principal.name": `${String(block.service_name)}.${block.service_name === "logs" ? suffix : "amazonaws.com"}`,
+      "aws_service_principal.suffix": block.service_name === "logs" ? suffix : "amazonaws.com",
       "archive_file.output_md5": `md5-of-${String(block.source_dir)}`,
       "archive_file.output_base64sha256": `base64-sha256-of-${String(block.source_dir)}`,
     };
