@@ -8,3 +8,14 @@ export class EventPatternTooLongError extends Error {
     );
   }
 }
+
+/** A stack holds a type of resource whose calls the deployer's policy does not know. */
+export class UnknownResourceTypeError extends Error {
+  override readonly name = "UnknownResourceTypeError";
+
+  constructor(type: string) {
+    super(
+      `cannot tell what a deployer must be allowed: found a resource of type ${type}, expected those of pipelines only; add its calls to infrastructure/deployer-policy.ts`,
+    );
+  }
+}

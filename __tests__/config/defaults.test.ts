@@ -80,7 +80,7 @@ test("what a service says goes before defaults, what defaults say before the pro
           key: "in/said.zip",
           archive: "said.tar",
           repository: "elsewhere/said",
-              sourceAccount: "444455556666",
+          sourceAccount: "444455556666",
           tag: "^w",
           movingTags: [],
           compute: { image: "node:22" },

@@ -78,9 +78,9 @@ describe("is refused", () => {
     ],
     [
       "a prefix too long for the longest role",
-      { roles: { namePrefix: "p".repeat(46) } },
+      { roles: { namePrefix: "p".repeat(47) } },
       [
-        `roles.namePrefix: must be at most 45 characters here, so that the role <namePrefix>images_start-build has at most 64, got "${"p".repeat(46)}"`,
+        `roles.namePrefix: must be at most 46 characters here, so that the role <namePrefix>images_start-build has at most 64, got "${"p".repeat(47)}"`,
       ],
     ],
     [
@@ -231,7 +231,7 @@ describe("is accepted", () => {
   test.each<[string, object]>([
     ["a VPC with NAT and no endpoints", { vpc: { ...VPC, nat: true } }],
     ["a VPC with the endpoints that builds need", { vpc: { ...VPC, endpoints: ["s3", "ecr.api", "ecr.dkr", "logs"] } }],
-    ["a prefix of the greatest length", { roles: { namePrefix: "p".repeat(45) } }],
+    ["a prefix of the greatest length", { roles: { namePrefix: "p".repeat(46) } }],
     ["a key of several regions", { encryption: { kmsKey: KEY.replace("key/", "key/mrk-") } }],
     ["AWS's own policy as the boundary", { roles: { permissionBoundary: "arn:aws:iam::aws:policy/PowerUserAccess" } }],
     [
@@ -285,7 +285,7 @@ describe("two pipelines of a file", () => {
   test("must not share a place of their tools", () => {
     const tools = "tools: { bucket: { existing: our-tools }, prefix: a/ }\n";
     expect(loadProblems(file(tools, `name: other\n${tools}`))).toEqual([
-      `pipeline.yaml:11:42 tools.prefix: must not be the prefix of pipeline images too, got "a/"`,
+      `pipeline.yaml:12:43 tools.prefix: must not be the prefix of pipeline images too, got "a/"`,
     ]);
     expect(loadProblems(file(tools, `name: other\n${tools.replace("a/", "b/")}`))).toEqual([]);
   });

@@ -22,7 +22,7 @@ const VPC = {
   id: "vpc-0123456789abcdef0",
   subnets: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
   securityGroups: ["sg-0123456789abcdef0"],
-} as const;
+};
 
 /** Each thing that can be taken as it is, by what people call it. */
 export function existingThings(account: Pick<Account, "partition" | "region">) {
@@ -48,7 +48,7 @@ export function existingThings(account: Pick<Account, "partition" | "region">) {
     "builds' log group": { logs: { builds: { existing: "/teams/images" } } },
     "function's log group": { logs: { function: { existing: "/teams/images" } } },
     "tools bucket": { tools: { bucket: { existing: "our-tools", kmsKey: toolsKey }, prefix: "pipelines/images/" } },
-  } as const satisfies Readonly<Record<string, Partial<PipelineInput>>>;
+  } satisfies Readonly<Record<string, Partial<PipelineInput>>>;
 }
 
 /** All of them together, with the trigger that the owner of a bucket needs least for. */
@@ -63,5 +63,5 @@ export function everythingExisting(account: Pick<Account, "partition" | "region"
     ...things["event bus"],
     logs: { ...things["builds' log group"].logs, ...things["function's log group"].logs },
     ...things["tools bucket"],
-  } as const satisfies Partial<PipelineInput>;
+  } satisfies Partial<PipelineInput>;
 }

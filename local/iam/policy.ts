@@ -58,6 +58,10 @@ const KEYS = [
   "aws:sourceowner",
   "s3:prefix",
   "s3:x-amz-acl",
+  // Of the deployer's calls.
+  "iam:passedtoservice",
+  "iam:permissionsboundary",
+  "lambda:functionarn",
 ];
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */

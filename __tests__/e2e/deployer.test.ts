@@ -1,0 +1,112 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { deployerPolicyCommand } from "../../cli/deployer-policy";
+import { startEnvironment, type Environment } from "../../local/environment";
+import { parsePolicy } from "../../local/iam/policy";
+import { prepareTerraform, type TerraformSetup } from "../../local/terraform";
+import { terraform } from "../../local/terraform/run";
+import { stackDirectory } from "../../local/synth";
+import { DeployerGate } from "../support/deployer-gate";
+import { hasTerraform } from "../support/terraform";
+
+const PROJECT = resolve(__dirname, "../..");
+const ACCOUNT = "123456789012";
+const MINUTES = 60_000;
+
+/** Pipelines that have every type of resource between them. */
+const YAML = `
+name: dep
+region: us-east-1
+bucket: dep-drops
+repositories: { pullAccounts: ["444455556666"] }
+services: [api]
+---
+name: dep-topic
+region: us-east-1
+bucket: dep-topic-drops
+trigger: topic
+roles: { builds: shared, path: /teams/, namePrefix: corp- }
+repositories: { prefix: topic/ }
+services: [api]
+---
+name: dep-lambda
+region: us-east-1
+bucket: dep-lambda-drops
+trigger: lambda
+repositories: { prefix: lambda/ }
+services: [api]
+---
+name: dep-trail
+region: us-east-1
+bucket: dep-trail-drops
+trigger: { cloudtrail: { trail: true } }
+repositories: { prefix: trail/ }
+services: [api]
+`;
+const PIPELINES = ["dep", "dep-topic", "dep-lambda", "dep-trail"];
+
+let directory: string;
+let environment: Environment;
+let setup: TerraformSetup;
+let output: string;
+let file: string;
+
+beforeAll(async () => {
+  if (!(await hasTerraform())) return;
+  directory = await mkdtemp(join(tmpdir(), "deployer-"));
+  file = join(directory, "pipeline.yaml");
+  await writeFile(file, YAML);
+  environment = await startEnvironment({ projectDirectory: PROJECT, directory, region: "us-east-1" });
+  output = join(directory, "cdktf.out");
+  await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["main.ts"], {
+    cwd: PROJECT,
+    env: { ...process.env, PIPELINE_FILE: file, CDKTF_OUTDIR: output },
+  });
+  setup = await prepareTerraform({ directory: join(directory, "terraform") });
+}, 5 * MINUTES);
+
+afterAll(async () => {
+  await setup.close();
+  await environment.close();
+  await rm(directory, { recursive: true, force: true });
+}, MINUTES);
+
+function policyOf(pipeline: string) {
+  let text = "";
+  const code = deployerPolicyCommand(["--account", ACCOUNT, pipeline], file, {
+    out: (part) => (text += part),
+    err: () => undefined,
+  });
+  expect(code).toBe(0);
+  return parsePolicy("identity", `deployer of ${pipeline}`, text);
+}
+
+test.each(PIPELINES)(
+  "with just its policy, Terraform applies, plans clean and destroys: %s",
+  async (name) => {
+    if (!(await hasTerraform())) return;
+    const { AWS_ENDPOINT_URL: endpoint = "", AWS_ENDPOINT_URL_CODEBUILD: codebuild = "" } = environment.variables;
+    const gate = new DeployerGate({ account: ACCOUNT, endpoint, codebuild });
+    const url = (await gate.start()).endpoint;
+    try {
+      gate.policies = [policyOf(name)];
+      const variables = { ...environment.variables, AWS_ENDPOINT_URL: url, AWS_ENDPOINT_URL_CODEBUILD: url };
+      const stack = terraform(setup, stackDirectory(output, name), { environment: variables });
+      await stack.init();
+      await stack.plan();
+      await stack.apply().catch((error: unknown) => {
+        throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
+      });
+      expect((await stack.plan()).summary).toMatch(/^No changes\./);
+      await stack.destroy();
+      expect([...gate.denied, ...gate.unknown]).toEqual([]);
+      process.stderr.write(`${name}\n${[...gate.allowed].toSorted().join("\n")}\n`);
+    } finally {
+      await gate.close();
+    }
+  },
+  5 * MINUTES,
+);
