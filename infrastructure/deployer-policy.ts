@@ -352,9 +352,10 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
     topic: [arn("sns", topic), arn("sns", `${topic}:*`)],
     roles: madeRoles,
     passedRoles: [
-      ...(roles.function === undefined || typeof roles.builds === "string" ? [madeRoles] : []),
-      ...(roles.function === undefined ? [] : [roles.function]),
-      ...(typeof roles.builds === "string" ? [] : [roles.builds.existing]),
+      ...new Set([
+        roles.function ?? madeRoles,
+        typeof roles.builds === "string" ? madeRoles : roles.builds.existing,
+      ]),
     ],
     function: arn("lambda", `function:${derived.function}`),
     eventSourceMappings: arn("lambda", "event-source-mapping:*"),

@@ -103,7 +103,6 @@ test.each(PIPELINES)(
       expect((await stack.plan()).summary).toMatch(/^No changes\./);
       await stack.destroy();
       expect([...gate.denied, ...gate.unknown]).toEqual([]);
-      process.stderr.write(`${name}\n${[...gate.allowed].toSorted().join("\n")}\n`);
     } finally {
       await gate.close();
     }

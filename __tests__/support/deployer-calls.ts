@@ -38,19 +38,27 @@ class UnknownCallError extends Error {
 
 type Input = Readonly<Record<string, unknown>>;
 
+/** What AWS knows of things by the time that a call names them, which the call does not say. */
+export interface Memory {
+  /** Paths of roles, by name. */
+  readonly paths: Map<string, string>;
+  /** Functions of event source mappings, by the mapping's id. */
+  readonly functions: Map<string, string>;
+}
+
 /** @throws UnknownCallError */
-export function permissionsOf(call: DeployerCall, account: string): readonly CallPermission[] {
+export function permissionsOf(call: DeployerCall, account: string, memory: Memory): readonly CallPermission[] {
   const partition = call.region.startsWith("cn-") ? "aws-cn" : "aws";
   const place = { partition, region: call.region, account };
   switch (call.service) {
     case "s3":
       return ofS3(call, place);
     case "iam":
-      return ofIam(new URLSearchParams(call.body), place);
+      return ofIam(new URLSearchParams(call.body), place, memory);
     case "sns":
-      return ofSns(new URLSearchParams(call.body));
+      return ofSns(new URLSearchParams(call.body), place);
     case "lambda":
-      return ofLambda(call, place);
+      return ofLambda(call, place, memory);
     case "sts":
       // Everyone may ask who they are. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
       return [];
@@ -113,9 +121,11 @@ function ofS3(call: DeployerCall, { partition }: Place): CallPermission[] {
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html */
-function ofIam(form: URLSearchParams, { partition, account }: Place): CallPermission[] {
+function ofIam(form: URLSearchParams, { partition, account }: Place, { paths }: Memory): CallPermission[] {
   const operation = form.get("Action") ?? "";
-  const resource = `arn:${partition}:iam::${account}:role${form.get("Path") ?? "/"}${form.get("RoleName") ?? ""}`;
+  const name = form.get("RoleName") ?? "";
+  if (operation === "CreateRole") paths.set(name, form.get("Path") ?? "/");
+  const resource = `arn:${partition}:iam::${account}:role${paths.get(name) ?? "/"}${name}`;
   const boundary = form.get("PermissionsBoundary");
   return [
     {
@@ -128,14 +138,14 @@ function ofIam(form: URLSearchParams, { partition, account }: Place): CallPermis
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html */
-function ofSns(form: URLSearchParams): CallPermission[] {
+function ofSns(form: URLSearchParams, place: Place): CallPermission[] {
   const operation = form.get("Action") ?? "";
   const named = form.get("TopicArn") ?? form.get("ResourceArn") ?? form.get("SubscriptionArn");
-  return [{ action: `sns:${operation}`, resource: named ?? `topic:${form.get("Name") ?? ""}` }];
+  return [{ action: `sns:${operation}`, resource: named ?? arn(place, "sns", form.get("Name") ?? "") }];
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html */
-function ofLambda(call: DeployerCall, place: Place): CallPermission[] {
+function ofLambda(call: DeployerCall, place: Place, { functions }: Memory): CallPermission[] {
   const { pathname } = new URL(call.target, "http://lambda");
   const { method } = call;
   const input = (call.body === "" ? {} : JSON.parse(call.body)) as Input;
@@ -146,13 +156,13 @@ function ofLambda(call: DeployerCall, place: Place): CallPermission[] {
   if (segments[1] === "event-source-mappings") {
     const verb = { GET: "Get", POST: "Create", PUT: "Update", DELETE: "Delete" }[method] ?? "";
     const resource = segments[2] === undefined ? "*" : arn(place, "lambda", `event-source-mapping:${segments[2]}`);
-    const fed: Record<string, string> =
-      input.FunctionName === undefined ? {} : { "lambda:functionarn": functionArn(text(input.FunctionName)) };
+    const fed = segments[2] === undefined ? functionArn(text(input.FunctionName)) : functions.get(segments[2]);
+    const context: Record<string, string> = fed === undefined ? {} : { "lambda:functionarn": fed };
     const tags =
       input.Tags === undefined
         ? []
         : [{ action: "lambda:TagResource", resource: arn(place, "lambda", "event-source-mapping:new") }];
-    return [{ action: `lambda:${verb}EventSourceMapping`, resource, context: fed }, ...tags];
+    return [{ action: `lambda:${verb}EventSourceMapping`, resource, context }, ...tags];
   }
   if (segments[1] === "tags") {
     const verb = { GET: "ListTags", POST: "TagResource", DELETE: "UntagResource" }[method] ?? "";

@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { buffer } from "node:stream/consumers";
 import { evaluate } from "../../local/iam/evaluate";
 import type { Policy } from "../../local/iam/policy";
-import { permissionsOf, type CallPermission } from "./deployer-calls";
+import { permissionsOf, type CallPermission, type Memory } from "./deployer-calls";
 import { LoopbackServer } from "./loopback";
 
 export interface DeployerGateOptions {
@@ -25,6 +25,8 @@ export class DeployerGate extends LoopbackServer {
   /** Calls that nobody has said the permissions of. */
   readonly unknown = new Set<string>();
 
+  readonly #memory: Memory = { paths: new Map(), functions: new Map() };
+
   constructor(private readonly options: DeployerGateOptions) {
     super();
   }
@@ -37,7 +39,7 @@ export class DeployerGate extends LoopbackServer {
     const call = { service, region, method, target: url, headers, body: body.toString("utf8") };
     let refused: string | undefined;
     try {
-      refused = this.#refuse(permissionsOf(call, this.options.account));
+      refused = this.#refuse(permissionsOf(call, this.options.account, this.#memory));
     } catch (error) {
       refused = (error as Error).message;
       this.unknown.add(refused);
@@ -47,7 +49,15 @@ export class DeployerGate extends LoopbackServer {
       response.end(JSON.stringify({ __type: "AccessDeniedException", message: refused }));
       return;
     }
-    await forward(service === "codebuild" ? this.options.codebuild : this.options.endpoint, request, body, response);
+    const answer = await forward(
+      service === "codebuild" ? this.options.codebuild : this.options.endpoint,
+      request,
+      body,
+      response,
+    );
+    if (service !== "lambda" || !/\/event-source-mappings\/?$/.test(url) || method !== "POST") return;
+    const { UUID, FunctionArn } = JSON.parse(answer.toString("utf8")) as { UUID: string; FunctionArn: string };
+    this.#memory.functions.set(UUID, FunctionArn);
   }
 
   #refuse(permissions: readonly CallPermission[]): string | undefined {
@@ -65,7 +75,12 @@ export class DeployerGate extends LoopbackServer {
   }
 }
 
-async function forward(base: string, request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
+async function forward(
+  base: string,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+): Promise<Buffer> {
   const { hostname, port } = new URL(base);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const { method, url: path, headers } = request;
@@ -77,4 +92,5 @@ async function forward(base: string, request: IncomingMessage, body: Buffer, res
   const content = await buffer(answer);
   const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name !== "transfer-encoding"));
   response.writeHead(answer.statusCode ?? 502, headers).end(content);
+  return content;
 }

@@ -1,0 +1,224 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deployerPolicyCommand } from "../../cli/deployer-policy";
+import { evaluate } from "../../local/iam/evaluate";
+import { parsePolicy } from "../../local/iam/policy";
+
+// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
+jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
+
+const folder = mkdtempSync(join(tmpdir(), "deployer-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function run(yaml: string, ...args: string[]) {
+  const file = join(folder, "pipeline.yaml");
+  writeFileSync(file, yaml);
+  let out = "";
+  let err = "";
+  const code = deployerPolicyCommand(args, file, { out: (text) => (out += text), err: (text) => (err += text) });
+  return { code, out, err: err.replaceAll(file, "pipeline.yaml") };
+}
+
+interface Statement {
+  readonly Sid: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: unknown;
+}
+
+function statementsOf(yaml: string, ...args: string[]): readonly Statement[] {
+  const { code, out } = run(yaml, ...args);
+  expect(code).toBe(0);
+  return (JSON.parse(out) as { Statement: Statement[] }).Statement;
+}
+
+const A = "name: a\nregion: us-east-1\nbucket: a-drops\nservices: [api]\n";
+const A_B = "name: a-b\nregion: us-east-1\nbucket: a-b-drops\nrepositories: { prefix: b/ }\nservices: [api]\n";
+
+test("a pipeline's policy names what the pipeline makes, in the account", () => {
+  const resources = Object.fromEntries(
+    statementsOf(A, "--account", "111122223333", "a").map(({ Sid, Resource }) => [Sid, Resource]),
+  );
+  expect(resources).toStrictEqual({
+    Buckets: ["arn:aws:s3:::a-drops", "arn:aws:s3:::a-tools-111122223333-us-east-1"],
+    ToolsObject: "arn:aws:s3:::a-tools-111122223333-us-east-1/publish-image.zip",
+    ToolsBucket: "arn:aws:s3:::a-tools-111122223333-us-east-1",
+    LogGroups: [
+      "arn:aws:logs:us-east-1:111122223333:log-group:/aws/codebuild/a_builds",
+      "arn:aws:logs:us-east-1:111122223333:log-group:/aws/codebuild/a_builds:*",
+      "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/a_start-build",
+      "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/a_start-build:*",
+    ],
+    AllLogGroups: "arn:aws:logs:us-east-1:111122223333:log-group:*",
+    Queues: ["arn:aws:sqs:us-east-1:111122223333:a_drops", "arn:aws:sqs:us-east-1:111122223333:a_dead-letters"],
+    Roles: "arn:aws:iam::111122223333:role/a_*",
+    Function: "arn:aws:lambda:us-east-1:111122223333:function:a_start-build",
+    EventSourceMappings: "arn:aws:lambda:us-east-1:111122223333:event-source-mapping:*",
+    Repositories: ["arn:aws:ecr:us-east-1:111122223333:repository/api"],
+    Projects: "arn:aws:codebuild:us-east-1:111122223333:project/a_*",
+    GrowRoles: "arn:aws:iam::111122223333:role/a_*",
+    PassRoles: ["arn:aws:iam::111122223333:role/a_*"],
+    FeedFunction: "*",
+  });
+});
+
+test("the deployers of pipelines a and a-b can do nothing to each other's things", () => {
+  const policies = [A, A_B].map((yaml) => {
+    const name = yaml.startsWith("name: a-b") ? "a-b" : "a";
+    const text = run(yaml, name).out;
+    return {
+      policy: parsePolicy("identity", name, text),
+      statements: statementsOf(yaml, "--account", "111122223333", name),
+    };
+  });
+  for (const [own, other] of [policies, policies.toReversed()]) {
+    for (const { Sid, Action, Resource, Condition } of other!.statements) {
+      // What knows no resource, or none but all of them, is everyone's; what it is tied to, is checked.
+      if (["AllLogGroups", "EventSourceMappings"].includes(Sid)) continue;
+      const context = new Map(
+        Object.values((Condition ?? {}) as Record<string, Record<string, string | string[]>>)
+          .flatMap((keys) => Object.entries(keys))
+          .map(([key, value]) => [key.toLowerCase(), [value].flat()[0]!]),
+      );
+      for (const resource of [Resource].flat()) {
+        for (const action of [Action].flat()) {
+          const request = {
+            requester: { roleArn: "r", sessionArn: "s" },
+            action,
+            resource: resource.replace(/_\*$/, "_api"),
+            context,
+          };
+          expect([action, resource, evaluate(request, [other!.policy]).allowed]).toEqual([action, resource, true]);
+          expect([action, resource, evaluate(request, [own!.policy]).allowed]).toEqual([action, resource, false]);
+        }
+      }
+    }
+  }
+});
+
+test("the account is the one that may be touched, or any; in a bucket's name any twelve digits", () => {
+  const accountOf = (yaml: string) => statementsOf(yaml, "a").find(({ Sid }) => Sid === "Buckets")?.Resource;
+  expect(accountOf(A)).toEqual(["arn:aws:s3:::a-drops", "arn:aws:s3:::a-tools-????????????-us-east-1"]);
+  expect(accountOf(`${A}provider: { allowedAccountIds: ["111122223333"] }\n`)).toEqual([
+    "arn:aws:s3:::a-drops",
+    "arn:aws:s3:::a-tools-111122223333-us-east-1",
+  ]);
+});
+
+test.each([
+  ["cn-north-1", "aws-cn"],
+  ["us-gov-west-1", "aws-us-gov"],
+])("in %s every ARN is of the partition", (region, partition) => {
+  const { out } = run(A.replace("us-east-1", region), "a");
+  expect(new Set(out.match(/arn:[^:]*:/g))).toEqual(new Set([`arn:${partition}:`]));
+});
+
+test("roles can be made under their boundary only, where there is one", () => {
+  const boundary = "arn:aws:iam::111122223333:policy/boundary";
+  const roles = `roles: { path: /teams/, namePrefix: corp-, permissionBoundary: "${boundary}" }\n`;
+  const statements = statementsOf(A + roles, "--account", "111122223333", "a");
+  expect(statements.filter(({ Sid }) => Sid === "GrowRoles")).toEqual([
+    {
+      Sid: "GrowRoles",
+      Effect: "Allow",
+      Action: ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+      Resource: "arn:aws:iam::111122223333:role/teams/corp-a_*",
+      Condition: { StringEquals: { "iam:PermissionsBoundary": boundary } },
+    },
+  ]);
+  expect(
+    statements.filter(({ Action }) => [Action].flat().some((action) => /^iam:(Create|Put)/.test(action))),
+  ).toHaveLength(1);
+});
+
+test("what exists is not the deployer's to change: roles are lent, and no more", () => {
+  const role = "arn:aws:iam::111122223333:role/teams/given";
+  const existing = `bucket: { existing: drops }
+roles: { builds: { existing: "${role}" }, function: { existing: "${role}" } }
+tools: { bucket: { existing: our-tools }, prefix: a/ }
+logs: { builds: { existing: logs }, function: { existing: logs } }
+defaults: { repository: { existing: "p/{service}" } }
+`;
+  const statements = statementsOf(A.replace("bucket: a-drops\n", existing), "a");
+  expect(statements.map(({ Sid, Resource }) => [Sid, Resource])).toEqual([
+    ["ToolsObject", "arn:aws:s3:::our-tools/a/publish-image.zip"],
+    ["ToolsBucket", "arn:aws:s3:::our-tools"],
+    ["Queues", ["arn:aws:sqs:us-east-1:*:a_drops", "arn:aws:sqs:us-east-1:*:a_dead-letters"]],
+    ["Function", "arn:aws:lambda:us-east-1:*:function:a_start-build"],
+    ["EventSourceMappings", "arn:aws:lambda:us-east-1:*:event-source-mapping:*"],
+    ["Projects", "arn:aws:codebuild:us-east-1:*:project/a_*"],
+    ["PassRoles", [role]],
+    ["FeedFunction", "*"],
+  ]);
+});
+
+test("the state, the keys and the network are in it where there are some", () => {
+  const key = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000001";
+  const more = `backend: { s3: { bucket: our-state } }
+encryption: { kmsKey: "${key}" }
+vpc: { id: vpc-01234567, subnets: [subnet-01234567], securityGroups: [sg-01234567], nat: true }
+`;
+  const plain = new Set(statementsOf(A, "a").map(({ Sid }) => Sid));
+  expect(statementsOf(A + more, "a").filter(({ Sid }) => !plain.has(Sid))).toEqual([
+    {
+      Sid: "UseKeys",
+      Effect: "Allow",
+      Action: ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"],
+      Resource: [key],
+    },
+    {
+      Sid: "FindNetwork",
+      Effect: "Allow",
+      Action: ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
+      Resource: "*",
+    },
+    { Sid: "FindState", Effect: "Allow", Action: "s3:ListBucket", Resource: "arn:aws:s3:::our-state" },
+    {
+      Sid: "KeepState",
+      Effect: "Allow",
+      Action: ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+      Resource: ["arn:aws:s3:::our-state/a.tfstate", "arn:aws:s3:::our-state/a.tfstate.tflock"],
+    },
+  ]);
+});
+
+test.each(["lambda", "topic", "{ eventbridge: { direct: true } }", "{ cloudtrail: { trail: true } }"])(
+  "every type of resource is known with trigger %s",
+  (trigger) => {
+    const pulls = 'repositories: { pullAccounts: ["444455556666"] }\n';
+    expect(run(`${A}trigger: ${trigger}\n${pulls}`, "a").code).toBe(0);
+  },
+);
+
+test("without a name, one policy for each pipeline", () => {
+  const { code, out } = run(`${A}---\n${A_B}`);
+  expect(code).toBe(0);
+  expect(Object.keys(JSON.parse(out) as object)).toEqual(["a", "a-b"]);
+});
+
+test("says where it does not fit a managed policy", () => {
+  const services = Array.from({ length: 60 }, (_, index) => `service-${index + 100}`).join(", ");
+  const { err } = run(A.replace("[api]", `[${services}]`), "a");
+  expect(err).toMatch(
+    /^the policy for a has \d+ characters, a managed policy holds 6144: attach its statements as two policies, or as an inline policy of a role, which holds 10240\n$/,
+  );
+});
+
+test.each<[string[], number, string]>([
+  [["c"], 2, "there is no pipeline c, the file has a\n"],
+  [["a", "b"], 2, "expected one pipeline at most, got 2\n"],
+  [["--account", "1", "a"], 2, "--account must be an account id of 12 digits, got: 1\n"],
+])("%j is refused", (args, code, err) => {
+  expect(run(A, ...args)).toEqual({ code, out: "", err });
+});
+
+test("a configuration that is wrong is told as by synth", () => {
+  expect(run(A.replace("a-drops", "A"), "a")).toMatchObject({
+    code: 1,
+    out: "",
+    err: expect.stringMatching(/^pipeline\.yaml:3:1 bucket: /) as unknown,
+  });
+});
