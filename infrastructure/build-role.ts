@@ -80,9 +80,10 @@ function renderTrust({ surroundings, projects }: BuildRoleProps): string {
 
 function renderPermissions(props: BuildRoleProps): Statement[] {
   const { pipeline, surroundings, bucket, tools, key, needs, logGroup, logStreams } = props;
+  const bucketArn = surroundings.bucketArn(pipeline.bucket.name);
   const keys = key === undefined ? "*" : renderPattern(key, { literal: exactly, anything: "*" });
   return [
-    { Sid: "ReadDrops", Effect: "Allow", Action: bucket.readActions, Resource: `${bucket.arn}/${keys}` },
+    { Sid: "ReadDrops", Effect: "Allow", Action: bucket.readActions, Resource: `${bucketArn}/${keys}` },
     ...(needs?.permissions(key) ?? []),
     ...tools.permissions,
     ...mayUseKeys("DecryptObjects", "kms:Decrypt", keysOfObjects(pipeline)),

@@ -352,10 +352,7 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
     topic: [arn("sns", topic), arn("sns", `${topic}:*`)],
     roles: madeRoles,
     passedRoles: [
-      ...new Set([
-        roles.function ?? madeRoles,
-        typeof roles.builds === "string" ? madeRoles : roles.builds.existing,
-      ]),
+      ...new Set([roles.function ?? madeRoles, typeof roles.builds === "string" ? madeRoles : roles.builds.existing]),
     ],
     function: arn("lambda", `function:${derived.function}`),
     eventSourceMappings: arn("lambda", "event-source-mapping:*"),

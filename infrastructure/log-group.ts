@@ -26,11 +26,13 @@ export function logGroup(
   id: string,
   { config, surroundings, name, existing }: LogGroupProps,
 ): LogGroup {
-  if (existing !== undefined) return { name: existing, arn: surroundings.arn("logs", `log-group:${existing}`) };
+  // Made of names, so that policies for others can be read before anything is made.
+  const arn = surroundings.arn("logs", `log-group:${existing ?? name}`);
+  if (existing !== undefined) return { name: existing, arn };
   const created = new CloudwatchLogGroup(scope, id, {
     name,
     retentionInDays: config.logs.retentionDays,
     kmsKeyId: config.encryption.kmsKey,
   });
-  return { name: created.name, arn: created.arn, created };
+  return { name: created.name, arn, created };
 }

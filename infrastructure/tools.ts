@@ -64,13 +64,14 @@ export class Tools extends Construct {
     if (tools.existing !== undefined) {
       return { bucket: tools.existing, arn: surroundings.bucketArn(tools.existing), ready: [] };
     }
+    const made = names(name).toolsBucket(surroundings.account, surroundings.region);
     const { bucket, versioning } = new PrivateBucket(this, "private", {
-      name: names(name).toolsBucket(surroundings.account, surroundings.region),
+      name: made,
       kmsKey: encryption.kmsKey,
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
-    return { bucket: bucket.id, arn: bucket.arn, ready: [versioning] };
+    return { bucket: bucket.id, arn: surroundings.bucketArn(made), ready: [versioning] };
   }
 }
 

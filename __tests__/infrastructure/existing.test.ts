@@ -156,6 +156,14 @@ describe("with everything existing, whole policies", () => {
     });
   });
 
+  test.each(Object.keys(THINGS) as (keyof typeof THINGS)[])(
+    "for others, to be read from a plan: nothing in it has to be made first, with an existing %s",
+    (thing) => {
+      const { output } = JSON.parse(withExisting(thing).text) as { output: { for_others?: object } };
+      expect(JSON.stringify(output.for_others ?? {})).not.toMatch(/\$\{aws_/);
+    },
+  );
+
   test("for others: what each has to attach", () => {
     const builds = "arn:aws:iam::111122223333:role/teams/builds";
     const decrypt = (Sid: string) => fromRoles({ Sid, Action: "kms:Decrypt", Resource: "*" }, builds);

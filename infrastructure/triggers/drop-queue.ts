@@ -80,7 +80,7 @@ export function dropQueue(scope: Construct, props: DropQueueProps): DropQueue {
         Sid: "ReceiveDrops",
         Effect: "Allow",
         Action: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-        Resource: queue.arn,
+        Resource: queueArn,
       },
       ...mayUseKeys("DecryptDrops", "kms:Decrypt", [config.encryption.kmsKey]),
     ],

@@ -1,6 +1,7 @@
 import { LambdaFunctionEventInvokeConfig } from "@cdktf/provider-aws/lib/lambda-function-event-invoke-config";
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { Construct } from "constructs";
+import { names } from "../../config/names";
 import type { BucketNotification } from "../drop-bucket";
 import { mayUseKeys } from "../encryption";
 import { StartBuildFunction } from "../start-build-function";
@@ -23,11 +24,12 @@ export class LambdaTrigger extends Construct implements Trigger {
     super(scope, id);
     const { config, surroundings } = props;
     const deadLetters = deadLetterQueue(this, props);
+    const failuresArn = surroundings.arn("sqs", names(config.name).deadLetterQueue);
     const startBuild = new StartBuildFunction(this, "start-build", {
       config,
       surroundings,
       permissions: [
-        { Sid: "KeepFailures", Effect: "Allow", Action: "sqs:SendMessage", Resource: deadLetters.arn },
+        { Sid: "KeepFailures", Effect: "Allow", Action: "sqs:SendMessage", Resource: failuresArn },
         ...mayUseKeys("EncryptFailures", ["kms:Decrypt", "kms:GenerateDataKey"], [config.encryption.kmsKey]),
       ],
     });
