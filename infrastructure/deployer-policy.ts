@@ -109,7 +109,15 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
     of("sns", "topic", "CreateTopic", "DeleteTopic", "GetTopicAttributes", "SetTopicAttributes", ...TAGS),
   ],
   aws_sns_topic_subscription: [
-    of("sns", "topic", "GetSubscriptionAttributes", "SetSubscriptionAttributes", "Subscribe", "Unsubscribe"),
+    of(
+      "sns",
+      "topic",
+      "GetSubscriptionAttributes",
+      "ListSubscriptionsByTopic",
+      "SetSubscriptionAttributes",
+      "Subscribe",
+      "Unsubscribe",
+    ),
   ],
   aws_iam_role: [
     of(

@@ -255,7 +255,7 @@ describe("defaults", () => {
       repositories: { prefix: "team/" },
       defaults: { repository: { existing: "platform/{service}", account: "444455556666" } },
       services: ["api", { name: "web", repository: "web-v2" }, { name: "job", repository: { existing: "jobs" } }],
-    } as PipelineInput);
+    });
     expect(
       services.map(({ name, repository, existingRepository, registryAccount }) => [
         name,

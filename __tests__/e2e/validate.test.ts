@@ -6,6 +6,7 @@ import { KEY_ENDINGS } from "../../config/key-endings";
 import { parsePipeline } from "../../config/parse";
 import type { PipelineInput } from "../../config/schema";
 import { PipelineStack } from "../../infrastructure/stack";
+import { everythingExisting, thingsOf } from "../support/existing";
 import { pipelineInput, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 import { validateStack } from "../support/terraform";
 
@@ -14,6 +15,9 @@ beforeEach(() => (outdir = mkdtempSync(join(tmpdir(), "validate-"))));
 afterEach(() => {
   rmSync(outdir, { recursive: true });
 });
+
+const US_EAST = { partition: "aws", region: "us-east-1" };
+const { ourKey, boundary, buildsRole } = thingsOf(US_EAST);
 
 const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
   "a name alone for everything": {},
@@ -60,6 +64,14 @@ const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
       limits: { archive: "100GiB", layer: "20GiB", ratio: 2.5 },
     },
     services: KEY_ENDINGS.map((ending, index) => ({ name: `s${index}`, key: `{service}/{anything}${ending}` })),
+  },
+  "everything existing, in three accounts": everythingExisting(US_EAST),
+  "a customer's key, and a trail": { encryption: { kmsKey: ourKey }, trigger: { cloudtrail: { trail: true } } },
+  "a customer's key, and a topic": { encryption: { kmsKey: ourKey }, trigger: "topic" },
+  "roles as the company wants them, and accounts that pull": {
+    roles: { path: "/teams/", permissionBoundary: boundary, namePrefix: "corp-" },
+    repositories: { pullAccounts: ["444455556666"] },
+    provider: { assumeRole: { roleArn: buildsRole, externalId: "images" }, allowedAccountIds: ["111122223333"] },
   },
   ...Object.fromEntries(
     TRIGGER_NAMES.map((name) => [

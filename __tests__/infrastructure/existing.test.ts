@@ -12,13 +12,13 @@ const made = new Map<string, Synthesis>();
 
 /** The stack of a pipeline with one thing taken as it is. */
 function withExisting(thing: keyof typeof THINGS): Synthesis {
-  const known = made.get(thing) ?? synthesise(THINGS[thing] as Partial<PipelineInput>);
+  const known = made.get(thing) ?? synthesise(THINGS[thing]);
   made.set(thing, known);
   return known;
 }
 
 const plain = synthesise();
-const everything = synthesise(everythingExisting(account!) as Partial<PipelineInput>);
+const everything = synthesise(everythingExisting(account!));
 
 const BUCKET = {
   aws_s3_bucket: -1,
@@ -340,7 +340,7 @@ describe("an existing repository", () => {
 
   test("is named in the policy of its service's builds, with nothing of the account's own", () => {
     const pushes = (thing: "repository" | "repositories of another account") =>
-      buildStatements(withExisting(thing)).filter(({ Sid }) => /^Push/.test(Sid));
+      buildStatements(withExisting(thing)).filter(({ Sid }) => Sid.startsWith("Push"));
     expect(pushes("repository")).toStrictEqual([
       allow("PushToExisting", PUSH, ["arn:aws:ecr:us-east-1:111122223333:repository/platform/api"]),
     ]);
@@ -352,7 +352,7 @@ describe("an existing repository", () => {
   test("beside one that is made, with a role for all: the one by its name, the other by its tag", () => {
     const services: PipelineInput["services"] = ["web", { name: "api", repository: { existing: "platform/api" } }];
     const statements = buildStatements(synthesise({ roles: "shared", services }));
-    expect(statements.filter(({ Sid }) => /^Push/.test(Sid))).toStrictEqual([
+    expect(statements.filter(({ Sid }) => Sid.startsWith("Push"))).toStrictEqual([
       {
         ...allow("PushImages", PUSH, "arn:aws:ecr:us-east-1:111122223333:repository/*"),
         Condition: { StringEquals: { "aws:ResourceTag/s3-codebuild-trigger:pipeline": "images" } },
@@ -559,9 +559,7 @@ describe("a VPC", () => {
 
   test("whose subnets another account shares: they are of that account, interfaces are not", () => {
     const vpc = { ...THINGS["VPC with NAT"].vpc, account: "777788889999" };
-    const enter = buildStatements(synthesise({ vpc } as Partial<PipelineInput>)).find(
-      ({ Sid }) => Sid === "EnterNetwork",
-    );
+    const enter = buildStatements(synthesise({ vpc })).find(({ Sid }) => Sid === "EnterNetwork");
     expect(enter).toMatchObject({
       Resource: [
         "arn:aws:ec2:us-east-1:111122223333:network-interface/*",

@@ -159,7 +159,7 @@ export class Synthesis {
       aws_cloudwatch_log_group: `logs:${region}:${ACCOUNT_ID}:log-group:${name}`,
       aws_codebuild_project: `codebuild:${region}:${ACCOUNT_ID}:project/${name}`,
       aws_ecr_repository: `ecr:${region}:${ACCOUNT_ID}:repository/${name}`,
-      aws_iam_role: `iam::${ACCOUNT_ID}:role${String(block.path ?? "/")}${name}`,
+      aws_iam_role: `iam::${ACCOUNT_ID}:role${typeof block.path === "string" ? block.path : "/"}${name}`,
       aws_lambda_function: `lambda:${region}:${ACCOUNT_ID}:function:${name}`,
       aws_s3_bucket: `s3:::${name}`,
       aws_sns_topic: `sns:${region}:${ACCOUNT_ID}:${name}`,
