@@ -32,6 +32,7 @@ class Service {
     const mismatch = imageMismatch(this.compute);
     return [
       ...(mismatch === undefined ? [] : [{ path: this.#pathOfMismatch(), rule: mismatch }]),
+      ...this.#checkRegistry(),
       ...(isLambdaCompute(this.compute) ? [...this.#checkPlace(), ...this.#checkTimeouts()] : []),
     ];
   }
@@ -42,6 +43,15 @@ class Service {
     if (compute?.image !== undefined) return [...this.path, "compute", "image"];
     const isOwn = compute?.type !== undefined || compute?.architecture !== undefined;
     return isOwn ? [...this.path, "compute"] : ["defaults", "compute", "image"];
+  }
+
+  #checkRegistry(): Finding[] {
+    const { image } = this.compute;
+    if (partition(this.pipeline.region) !== "cn" || !image.startsWith("public.ecr.aws/")) return [];
+    const path =
+      this.own.compute?.image === undefined ? ["defaults", "compute", "image"] : [...this.path, "compute", "image"];
+    const rule = `must not be an image of ECR Public in ${this.pipeline.region}, which does not have it: copy it to a repository of your account and name that`;
+    return [{ path, rule, value: image }];
   }
 
   #checkPlace(): Finding[] {

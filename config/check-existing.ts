@@ -165,10 +165,10 @@ export function warnExisting(config: PipelineConfig): Finding[] {
   if (tools.existing !== undefined) {
     warn(["tools", "bucket", "existing"], "is taken as it is: it must keep versions, or the apply stops");
   }
-  if (trigger.kind === "eventbridge" && trigger.bus !== undefined) {
+  if (trigger.kind === "eventbridge" && (trigger.bus !== undefined || bucket.account !== undefined)) {
     const rule =
-      "gets no events of S3 by itself: a rule on the default bus must forward them, see the output for_others";
-    warn(["trigger", "eventbridge", "bus"], rule);
+      "gets no events of S3 by itself: a rule on the default bus of the bucket's account must forward them, see the output for_others";
+    warn(trigger.bus === undefined ? ["trigger"] : ["trigger", "eventbridge", "bus"], rule);
   }
   return found;
 }

@@ -1,5 +1,4 @@
 import { parsePipeline } from "../../config/parse";
-import type { PipelineInput } from "../../config/schema";
 import { loadProblems, loadText, pipeline, problemsOf } from "./make";
 
 const KEY = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000001";
@@ -177,6 +176,13 @@ describe("is refused", () => {
       ],
     ],
     [
+      "an image of ECR Public in China",
+      { region: "cn-north-1", defaults: { compute: { image: "public.ecr.aws/docker/library/node:22" } } },
+      [
+        `defaults.compute.image: must not be an image of ECR Public in cn-north-1, which does not have it: copy it to a repository of your account and name that, got "public.ecr.aws/docker/library/node:22"`,
+      ],
+    ],
+    [
       "a function in a VPC where there is none",
       { vpc: { ...VPC, nat: true, function: true }, trigger: { eventbridge: { direct: true } } },
       ["vpc.function: must not be true with a trigger that has no function: remove it, got true"],
@@ -231,6 +237,7 @@ describe("is accepted", () => {
   test.each<[string, object]>([
     ["a VPC with NAT and no endpoints", { vpc: { ...VPC, nat: true } }],
     ["a VPC with the endpoints that builds need", { vpc: { ...VPC, endpoints: ["s3", "ecr.api", "ecr.dkr", "logs"] } }],
+    ["an image of ECR Public elsewhere", { defaults: { compute: { image: "public.ecr.aws/docker/library/node:22" } } }],
     ["a prefix of the greatest length", { roles: { namePrefix: "p".repeat(46) } }],
     ["a key of several regions", { encryption: { kmsKey: KEY.replace("key/", "key/mrk-") } }],
     ["AWS's own policy as the boundary", { roles: { permissionBoundary: "arn:aws:iam::aws:policy/PowerUserAccess" } }],
@@ -305,7 +312,7 @@ services: [{ name: api, repository: { existing: api, account: "444455556666" } }
   expect(told).toEqual([
     "3:11 bucket.existing: is taken as it is: its owner must have it send its events to EventBridge",
     "3:28 bucket.account: is another account: its bucket policy must let builds read, see the output for_others",
-    "4:27 trigger.eventbridge.bus: gets no events of S3 by itself: a rule on the default bus must forward them, see the output for_others",
+    "4:27 trigger.eventbridge.bus: gets no events of S3 by itself: a rule on the default bus of the bucket's account must forward them, see the output for_others",
     "5:20 roles.builds.existing: is taken as it is: what it must be allowed, and whom it must trust, is in the output for_others",
     "6:15 encryption.kmsKey: is taken as it is: the policy of key/00000000-0000-0000-0000-000000000001 must let the pipeline use it, see the output for_others",
     "7:20 tools.bucket.existing: is taken as it is: it must keep versions, or the apply stops",

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -84,8 +84,34 @@ function policyOf(pipeline: string) {
   return parsePolicy("identity", `deployer of ${pipeline}`, text);
 }
 
+interface Stack {
+  readonly provider: {
+    readonly aws: readonly [{ readonly default_tags: readonly [{ tags: Record<string, string> }] }];
+  };
+  readonly resource: Readonly<Record<string, Readonly<Record<string, Record<string, unknown>>>>>;
+}
+
+/** Changes every resource that has tags, and more of those that a new configuration changes. */
+async function change(stackFile: string): Promise<void> {
+  const stack = JSON.parse(await readFile(stackFile, "utf8")) as Stack;
+  stack.provider.aws[0].default_tags[0].tags.stage = "second";
+  const changes: Readonly<Record<string, Record<string, unknown>>> = {
+    aws_lambda_function: { description: "changed", timeout: 31 },
+    aws_codebuild_project: { build_timeout: 31 },
+    aws_cloudwatch_log_group: { retention_in_days: 60 },
+    aws_sqs_queue: { message_retention_seconds: 86_400 },
+    aws_ecr_repository: { image_scanning_configuration: { scan_on_push: false } },
+    aws_cloudwatch_event_rule: { description: "changed" },
+    aws_iam_role: { description: "changed" },
+  };
+  for (const [type, values] of Object.entries(changes)) {
+    for (const resource of Object.values(stack.resource[type] ?? {})) Object.assign(resource, values);
+  }
+  await writeFile(stackFile, JSON.stringify(stack));
+}
+
 test.each(PIPELINES)(
-  "with just its policy, Terraform applies, plans clean and destroys: %s",
+  "with just its policy, Terraform applies, plans clean, changes and destroys: %s",
   async (name) => {
     if (!(await hasTerraform())) return;
     const { AWS_ENDPOINT_URL: endpoint = "", AWS_ENDPOINT_URL_CODEBUILD: codebuild = "" } = environment.variables;
@@ -101,6 +127,11 @@ test.each(PIPELINES)(
         throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
       });
       expect((await stack.plan()).summary).toMatch(/^No changes\./);
+      await change(join(stackDirectory(output, name), "cdk.tf.json"));
+      expect((await stack.plan()).summary).toMatch(/^Plan: 0 to add, [1-9]\d* to change, 0 to destroy\./);
+      await stack.apply().catch((error: unknown) => {
+        throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
+      });
       await stack.destroy();
       expect([...gate.denied, ...gate.unknown]).toEqual([]);
     } finally {
