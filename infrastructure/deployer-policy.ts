@@ -131,7 +131,6 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
       "TagRole",
       "UntagRole",
       "UpdateAssumeRolePolicy",
-      "UpdateRole",
     ),
   ],
   aws_iam_role_policy: [of("iam", "roles", "DeleteRolePolicy", "GetRolePolicy")],

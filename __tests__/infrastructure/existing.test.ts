@@ -361,6 +361,21 @@ describe("an existing repository", () => {
     ]);
   });
 
+  test("in another account lets the role of its own service push, and no other", () => {
+    const services = ["api", "web"];
+    const { repository_policies } = forOthers(synthesise({ ...THINGS["repositories of another account"], services }));
+    expect(repository_policies).toStrictEqual(
+      Object.fromEntries(
+        services.map((service) => [
+          `777788889999/platform/${service}`,
+          document(
+            fromRoles({ Sid: "PushImages", Action: PUSH }, `arn:aws:iam::111122223333:role/images_${service}_build`),
+          ),
+        ]),
+      ),
+    );
+  });
+
   test("in another account takes layers from repositories of that account", () => {
     const defaults = { ...THINGS["repositories of another account"].defaults, mountFrom: ["base"] };
     expect(buildStatements(synthesise({ defaults }))).toContainEqual(
