@@ -1,6 +1,9 @@
+import { stateOf } from "./backend";
 import { checkCompute, warnCompute } from "./check-compute";
 import { checkExisting, countRoles, warnExisting } from "./check-existing";
 import { checkKeys } from "./check-keys";
+import { checkNotifications } from "./check-notifications";
+import { checkRetired } from "./check-retired";
 import { checkStream } from "./check-stream";
 import { checkTrigger, countRules, makesTrail, warnTrigger } from "./check-trigger";
 import { checkVpc } from "./check-vpc";
@@ -10,7 +13,7 @@ import * as limits from "./limits";
 import { names } from "./names";
 import { partition } from "./partition";
 import type { Draft } from "./resolve";
-import type { BackendConfig, PipelineConfig, ServiceConfig } from "./schema";
+import type { PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";
 
 /** What the schema cannot see because it takes several values of the pipeline. */
@@ -24,6 +27,8 @@ export function checkPipeline(draft: Draft): Finding[] {
   const found = [
     ...checkNames(config),
     ...checkTrigger(config),
+    ...checkNotifications(config),
+    ...checkRetired(config),
     ...checkKeys(draft),
     ...checkCompute(draft),
     ...checkStream(draft),
@@ -226,12 +231,6 @@ function checkRepository({ repository }: ServiceConfig): Finding[] {
 
 function repositoryOf({ registryAccount = "", repository }: ServiceConfig): string {
   return `${registryAccount}/${repository}`;
-}
-
-function stateOf(backend: BackendConfig): string {
-  if (backend.kind === "s3") return `s3://${backend.bucket}/${backend.key}`;
-  if (backend.kind === "cloud") return `${backend.hostname}/${backend.organization}/${backend.workspace}`;
-  return backend.path;
 }
 
 function sum(counts: readonly number[]): number {

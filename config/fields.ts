@@ -248,6 +248,34 @@ export const hostname = z
   .string()
   .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/, "must be a host name, without a scheme");
 
+/** https://developer.hashicorp.com/terraform/cloud-docs/workspaces/tags */
+export const cloudTag = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9:_-]*[a-z0-9])?$/,
+    "must be lower-case letters, digits, colons, hyphens and underscores, the first and last a letter or digit",
+  );
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+export const kmsKeyArn = z
+  .string()
+  .regex(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)\/[A-Za-z0-9/_-]+$/,
+    "must be the ARN of a KMS key or of its alias",
+  );
+
+export const roleArn = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]+$/, "must be the ARN of an IAM role");
+
+export const profile = z.string().regex(/^[^\s\][]+$/, "must be the name of a profile, without spaces or brackets");
+
+/** https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html */
+export const parameterPrefix = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9_.-]+){1,10}$/, "must be a path such as /images: a slash before each name, none at the end")
+  .regex(/^(?!\/(aws|ssm))/i, "must not begin with /aws or /ssm, which AWS keeps for itself");
+
 /** An absolute path would tie the synthesised JSON to this machine. */
 export const relativePath = z
   .string()

@@ -142,6 +142,9 @@ export const VPC_SECURITY_GROUPS = { max: 5 } as const;
  */
 export const SHARED_REPOSITORY_NAMES_LENGTH = { max: 5000 } as const;
 
+/** Tags that choose workspaces: more than anyone tells workspaces apart by. */
+export const CLOUD_TAGS = { max: 20 } as const;
+
 /** Default quotas that a large file can pass. They can be raised, so passing them is a warning. */
 export const QUOTAS = {
   /** Roles in an account. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */

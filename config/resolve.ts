@@ -1,12 +1,14 @@
 import { isAbsolute, join } from "node:path";
 import type { z } from "zod";
+import { resolveBackend } from "./backend";
 import { isLambdaCompute, resolveCompute } from "./compute";
 import { resolveRepository, resolveTools } from "./existing";
 import { SERVICE } from "./fields";
 import * as limits from "./limits";
+import { defaultNotifications, othersFile } from "./notifications";
 import { resolveProvider } from "./provider";
 import { resolveRoles } from "./roles";
-import type { BackendConfig, BucketConfig, LogsConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
+import type { BucketConfig, LogsConfig, PipelineConfig, pipelineSchema, ServiceConfig } from "./schema";
 import { resolveStream } from "./stream";
 import { resolveTrigger } from "./trigger";
 import { resolveVpc } from "./vpc";
@@ -29,15 +31,18 @@ export interface Draft {
  */
 export function resolve(parsed: Parsed, folder: string): PipelineConfig {
   const { scanOnPush, untaggedExpireAfterDays, keep, pullAccounts } = parsed.repositories;
+  const bucket = resolveBucket(parsed, folder);
   return {
     name: parsed.name,
     region: parsed.region,
-    bucket: resolveBucket(parsed.bucket),
-    trigger: resolveTrigger(parsed.trigger),
+    bucket,
+    trigger: resolveTrigger(parsed.trigger ?? defaultTrigger(bucket)),
     publisher: parsed.publisher,
     packaging: parsed.packaging ?? (parsed.backend.cloud ? "prebuilt" : "archive"),
     roles: resolveRoles(parsed.roles),
     backend: resolveBackend(parsed),
+    protect: parsed.protect,
+    outputs: parsed.outputs,
     repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }), pullAccounts },
     logs: resolveLogs(parsed.logs),
     tools: resolveTools(parsed.tools),
@@ -46,15 +51,17 @@ export function resolve(parsed: Parsed, folder: string): PipelineConfig {
     provider: resolveProvider(parsed.provider),
     tags: parsed.tags,
     services: parsed.services.map((service) => resolveService(service, parsed, folder)),
+    retired: parsed.retired.toSorted(),
   };
 }
 
-function resolveBucket(bucket: Parsed["bucket"]): BucketConfig {
+function resolveBucket({ name: pipeline, bucket }: Parsed, folder: string): BucketConfig {
   const {
     name,
     existing,
     account,
     kmsKey,
+    notifications = defaultNotifications(existing !== undefined),
     versionsExpireAfterDays = 30,
     uploadsExpireAfterDays = 7,
   } = typeof bucket === "string" ? ({ name: bucket } as Exclude<Parsed["bucket"], string>) : bucket;
@@ -63,6 +70,10 @@ function resolveBucket(bucket: Parsed["bucket"]): BucketConfig {
     existing: existing !== undefined,
     ...(account !== undefined && { account }),
     ...(kmsKey !== undefined && { kmsKey }),
+    notifications,
+    ...((notifications === "adopt" || notifications === "leaving") && {
+      othersFile: pathOf(othersFile(pipeline), folder),
+    }),
     versionsExpireAfterDays,
     uploadsExpireAfterDays,
   };
@@ -76,13 +87,9 @@ function resolveLogs({ retentionDays, builds, function: startBuild }: Parsed["lo
   };
 }
 
-function resolveBackend({ name, region, backend: { s3, cloud, local } }: Parsed): BackendConfig {
-  if (s3) return { kind: "s3", bucket: s3.bucket, key: s3.key ?? `${name}.tfstate`, region: s3.region ?? region };
-  if (cloud) {
-    const { hostname, organization, workspace = name, project } = cloud;
-    return { kind: "cloud", hostname, organization, workspace, ...(project !== undefined && { project }) };
-  }
-  return { kind: "local", path: local?.path ?? `terraform.${name}.tfstate` };
+/** The owner of a bucket switches EventBridge on once, for everyone; what the pipeline may configure itself reports to the queue. */
+function defaultTrigger({ existing, notifications }: BucketConfig) {
+  return existing && notifications === "none" ? "eventbridge" : "queue";
 }
 
 function resolveService(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type BackendConfig, backendSchema } from "./backend";
 import { type ComputeConfig, defaultCompute, serviceCompute } from "./compute";
 import {
   defaultRepository,
@@ -13,6 +14,8 @@ import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
 import * as identifier from "./identifiers";
 import * as limits from "./limits";
+import { notificationsSchema, type NotificationsKind } from "./notifications";
+import { outputsSchema, type OutputsConfig } from "./outputs";
 import { type ProviderConfig, providerSchema } from "./provider";
 import { type RolesConfig, rolesSchema } from "./roles";
 import { type StreamConfig, streamOptions } from "./stream";
@@ -158,6 +161,7 @@ const bucket = z
         description: "ARN of the KMS key that encrypts the existing bucket's objects; builds may decrypt by it.",
       })
       .optional(),
+    notifications: notificationsSchema.optional(),
     versionsExpireAfterDays: field
       .count("days", limits.VERSIONS_EXPIRE_AFTER_DAYS)
       .meta({
@@ -171,11 +175,8 @@ const bucket = z
   })
   .meta({
     oneOf: [
-      { required: ["name"], not: { anyOf: [{ required: ["account"] }, { required: ["kmsKey"] }] } },
-      {
-        required: ["existing"],
-        not: { anyOf: [{ required: ["versionsExpireAfterDays"] }, { required: ["uploadsExpireAfterDays"] }] },
-      },
+      { required: ["name"], properties: { account: false, kmsKey: false } },
+      { required: ["existing"], properties: { versionsExpireAfterDays: false, uploadsExpireAfterDays: false } },
     ],
   })
   .check((context) => {
@@ -201,57 +202,6 @@ const bucket = z
         refuse("must not stand beside existing: the lifecycle of an existing bucket is its owner's", value, option);
       }
     }
-  });
-
-const backend = z
-  .strictObject({
-    s3: z
-      .strictObject({
-        bucket: field.bucketName.meta({ description: "Bucket that holds the state; must exist, ideally versioned." }),
-        region: field.region.meta({ description: "Region of that bucket. Default: the pipeline's." }).optional(),
-        key: field.stateKey.meta({ description: "Object key of the state. Default: <pipeline>.tfstate" }).optional(),
-      })
-      .meta({ description: "State in S3, locked by a lock file beside it (Terraform 1.11 or newer)." })
-      .optional(),
-    cloud: z
-      .strictObject({
-        organization: field.cloudOrganization.meta({ description: "Organisation in HCP Terraform." }),
-        workspace: field.cloudWorkspace
-          .meta({ description: "Workspace of this pipeline. Default: the pipeline's name." })
-          .optional(),
-        project: field.cloudProject
-          .meta({ description: "Project that the workspace is made in. Default: the organisation's." })
-          .optional(),
-        hostname: field.hostname
-          .default("app.terraform.io")
-          .meta({ description: "Host of HCP Terraform or Terraform Enterprise." }),
-      })
-      .meta({ description: "State and runs in HCP Terraform." })
-      .optional(),
-    local: z
-      .strictObject({
-        path: field.relativePath
-          .meta({ description: "State file, relative to the project's folder. Default: terraform.<pipeline>.tfstate" })
-          .optional(),
-      })
-      .meta({ description: "State in a file of this machine, for trying out." })
-      .optional(),
-  })
-  .check((context) => {
-    const { s3, cloud, local } = context.value;
-    const kinds = [s3, cloud, local].filter((kind) => kind !== undefined);
-    if (kinds.length !== 1 && !hasUnknownKey(context)) {
-      context.issues.push({
-        code: "custom",
-        message: "must have exactly one of s3, cloud and local",
-        input: context.value,
-      });
-    }
-  })
-  .meta({
-    description: "Where Terraform keeps the state: exactly one of s3, cloud and local.",
-    minProperties: 1,
-    maxProperties: 1,
   });
 
 /** Keys that an earlier one equals but for case, each with that one. */
@@ -291,7 +241,15 @@ export const pipelineSchema = z
       })
       .optional(),
     roles: rolesSchema,
-    backend: backend.default({ local: {} }),
+    backend: backendSchema.default({ local: {} }),
+    protect: z
+      .boolean()
+      .meta({
+        description:
+          "Terraform refuses every plan that would destroy a repository or the bucket of the drops; false before the pipeline is taken down.",
+      })
+      .default(true),
+    outputs: outputsSchema,
     repositories: z
       .strictObject({
         prefix: field.repositoryPrefix
@@ -370,6 +328,13 @@ export const pipelineSchema = z
       )
       .min(1, "must list at least one service, such as - api")
       .meta({ description: "The services whose images are dropped, in any order. A name alone is enough." }),
+    retired: z
+      .array(field.serviceName)
+      .meta({
+        description:
+          "Services that are gone from the list above and whose repositories stay, with their images, outside of this state.",
+      })
+      .default([]),
   })
   .meta({ title: "A pipeline of s3-codebuild-trigger", description: "One document per pipeline, separated by ---" });
 
@@ -386,6 +351,9 @@ export interface PipelineConfig {
   readonly packaging: "archive" | "prebuilt";
   readonly roles: RolesConfig;
   readonly backend: BackendConfig;
+  /** No plan may destroy a repository or the bucket of the drops. */
+  readonly protect: boolean;
+  readonly outputs: OutputsConfig;
   readonly repositories: RepositoriesConfig;
   readonly logs: LogsConfig;
   readonly tools: ToolsConfig;
@@ -398,6 +366,8 @@ export interface PipelineConfig {
   readonly tags: Readonly<Record<string, string>>;
   /** Sorted by name, whatever order they were written in. */
   readonly services: readonly ServiceConfig[];
+  /** Names of services that are gone and whose repositories stay, sorted. */
+  readonly retired: readonly string[];
 }
 
 export interface BucketConfig {
@@ -408,21 +378,13 @@ export interface BucketConfig {
   readonly account?: string;
   /** ARN of the key that an existing bucket's objects are encrypted by; absent where builds need none. */
   readonly kmsKey?: string;
+  /** Whose the bucket's notification configuration is. */
+  readonly notifications: NotificationsKind;
+  /** The file that holds what others have the bucket report; with adopt and leaving, where it exists and can be read. */
+  readonly othersFile?: string;
   readonly versionsExpireAfterDays: number;
   readonly uploadsExpireAfterDays: number;
 }
-
-export type BackendConfig =
-  | { readonly kind: "s3"; readonly bucket: string; readonly key: string; readonly region: string }
-  | {
-      readonly kind: "cloud";
-      readonly hostname: string;
-      readonly organization: string;
-      readonly workspace: string;
-      readonly project?: string;
-    }
-  /** `path` is relative to the project's folder, the one that holds cdktf.out. */
-  | { readonly kind: "local"; readonly path: string };
 
 export interface RepositoriesConfig {
   readonly scanOnPush: boolean;

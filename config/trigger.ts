@@ -113,11 +113,11 @@ export const triggerSchema = z
   .union([z.enum(KINDS), options], { error: ({ input }) => kindRule(input) })
   .meta({
     description:
-      "The way from the finished upload to the build: queue (S3, SQS, Lambda), lambda (S3, Lambda), topic, eventbridge or cloudtrail; the last three are a word, or a mapping with their options.",
+      "The way from the finished upload to the build: queue (S3, SQS, Lambda), lambda (S3, Lambda), topic, eventbridge or cloudtrail; the last three are a word, or a mapping with their options. Default: queue; eventbridge where an existing bucket's notifications are its owner's.",
   })
-  .default("queue");
+  .optional();
 
-export function resolveTrigger(written: z.output<typeof triggerSchema>): TriggerConfig {
+export function resolveTrigger(written: NonNullable<z.output<typeof triggerSchema>>): TriggerConfig {
   if (written === "queue" || written === "lambda") return { kind: written };
   const chosen = typeof written === "string" ? options.parse({ [written]: {} }) : written;
   if (chosen.topic) {

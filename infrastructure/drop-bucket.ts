@@ -1,24 +1,17 @@
-import { S3BucketNotification, type S3BucketNotificationConfig } from "@cdktf/provider-aws/lib/s3-bucket-notification";
+import { S3BucketNotification } from "@cdktf/provider-aws/lib/s3-bucket-notification";
 import type { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
-import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { endingsOf, type KeyEnding } from "../config/key-endings";
+import { type BucketNotifications, entryIdPrefix } from "../config/notifications";
+import { readOthers } from "../config/others";
 import type { BucketConfig, PipelineConfig } from "../config/schema";
+import { letGo } from "./let-go";
+import { type BucketNotification, dropEntries, renderForOwner, renderNotifications } from "./notifications";
 import { PrivateBucket } from "./private-bucket";
 import type { Surroundings } from "./surroundings";
 
-/** Where a bucket must report finished uploads of what may be a drop. */
-export type BucketNotification = (
-  | { readonly kind: "queue" | "topic" | "function"; readonly arn: string }
-  /** To the account's default event bus, whatever happens in the bucket. */
-  | { readonly kind: "eventbridge" }
-) & {
-  /** What must be there before the bucket reports: what S3 checks, and what no event may miss. */
-  readonly dependsOn?: readonly ITerraformDependable[];
-};
-
-/** What is reported, in S3's names of events. */
-const EVENTS = ["s3:ObjectCreated:*"];
+/** Where the notification stands in a bucket's scope, whoever's it is: a change keeps the resource. */
+const NOTIFICATION = "notification";
 
 /** The bucket that drops land in. */
 export interface DropBucket {
@@ -26,8 +19,8 @@ export interface DropBucket {
   readonly arn: string;
   /** Actions by which a build reads a drop. */
   readonly readActions: readonly string[];
-  /** What the owner of a bucket that is not ours has to add to its notifications, as arguments of an `aws_s3_bucket_notification`. */
-  readonly ownerMustAdd?: Readonly<Record<string, unknown>>;
+  /** What the owner of notifications that are not ours has to add to them: lines of an `aws_s3_bucket_notification`. */
+  readonly ownerMustAdd?: string;
   /** Has the bucket report. A bucket has one notification configuration, so this is called once. */
   notify(notification: BucketNotification): void;
 }
@@ -36,13 +29,12 @@ export interface DropBucket {
 export function dropBucket(
   scope: Construct,
   id: string,
-  { bucket, services, encryption }: Pick<PipelineConfig, "bucket" | "services" | "encryption">,
+  config: Pick<PipelineConfig, "name" | "bucket" | "services" | "protect" | "encryption">,
   surroundings: Surroundings,
 ): DropBucket {
-  const endings = endingsOf(services.map(({ key }) => key));
-  return bucket.existing
-    ? new ExistingDropBucket(bucket.name, endings, surroundings)
-    : new CreatedDropBucket(scope, id, { ...bucket, kmsKey: encryption.kmsKey }, endings);
+  return config.bucket.existing
+    ? new ExistingDropBucket(scope, id, config, surroundings)
+    : new CreatedDropBucket(scope, id, config);
 }
 
 /** A bucket of the pipeline's own: every upload keeps its version until every event about it must have been handled. */
@@ -51,77 +43,99 @@ class CreatedDropBucket extends Construct implements DropBucket {
   readonly arn: string;
   /** Every drop has a version id, and no other version is ever meant. */
   readonly readActions = ["s3:GetObjectVersion"];
+  ownerMustAdd?: string;
+  readonly #config: BucketConfig;
+  readonly #endings: readonly KeyEnding[];
   readonly #versioning: S3BucketVersioningA;
 
   constructor(
     scope: Construct,
     id: string,
-    config: BucketConfig,
-    private readonly endings: readonly KeyEnding[],
+    {
+      bucket: config,
+      services,
+      protect,
+      encryption,
+    }: Pick<PipelineConfig, "bucket" | "services" | "protect" | "encryption">,
   ) {
     super(scope, id);
-    const { bucket, versioning } = new PrivateBucket(this, "private", config);
+    const { bucket, versioning } = new PrivateBucket(this, "private", {
+      ...config,
+      kmsKey: encryption.kmsKey,
+      preventDestroy: protect,
+    });
     this.name = bucket.bucket;
     this.arn = bucket.arn;
+    this.#config = config;
+    this.#endings = endingsOf(services.map(({ key }) => key));
     this.#versioning = versioning;
   }
 
   notify(notification: BucketNotification): void {
-    new S3BucketNotification(this, "notification", {
+    if (this.#config.notifications === "none") {
+      this.ownerMustAdd = renderForOwner(notification, this.#endings);
+      letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
+      return;
+    }
+    new S3BucketNotification(this, NOTIFICATION, {
       bucket: this.name,
-      ...renderTarget(notification, this.endings),
+      ...renderNotifications(dropEntries(notification, this.#endings, "drops"), notification.kind === "eventbridge"),
       // What is uploaded before the bucket is versioned has no version id to be built by.
       dependsOn: [this.#versioning, ...(notification.dependsOn ?? [])],
     });
   }
 }
 
-/** Someone else's bucket: named in policies, never configured. */
-class ExistingDropBucket implements DropBucket {
+/** Someone else's bucket: named in policies, never configured, but for its notifications where they are adopted. */
+class ExistingDropBucket extends Construct implements DropBucket {
+  readonly name: string;
   readonly arn: string;
   /** Whether the owner keeps versions is not ours to know. */
   readonly readActions = ["s3:GetObject", "s3:GetObjectVersion"];
-  ownerMustAdd?: Readonly<Record<string, unknown>>;
+  ownerMustAdd?: string;
+  readonly #config: Pick<PipelineConfig, "name" | "bucket">;
+  readonly #endings: readonly KeyEnding[];
 
   constructor(
-    readonly name: string,
-    private readonly endings: readonly KeyEnding[],
+    scope: Construct,
+    id: string,
+    config: Pick<PipelineConfig, "name" | "bucket" | "services">,
     surroundings: Surroundings,
   ) {
-    this.arn = surroundings.bucketArn(name);
+    super(scope, id);
+    this.name = config.bucket.name;
+    this.arn = surroundings.bucketArn(this.name);
+    this.#config = config;
+    this.#endings = endingsOf(config.services.map(({ key }) => key));
   }
 
   notify(notification: BucketNotification): void {
-    this.ownerMustAdd = renderForOwner(notification, this.endings);
+    const { bucket } = this.#config;
+    if (bucket.othersFile === undefined) {
+      this.ownerMustAdd = renderForOwner(notification, this.#endings);
+      // Of what was adopted before, the last step.
+      letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
+      return;
+    }
+    this.#manage(adopted(bucket.othersFile), bucket.notifications === "leaving" ? undefined : notification);
+  }
+
+  /** The whole configuration: what others have there, and our entries unless we leave. */
+  #manage(others: BucketNotifications, own: BucketNotification | undefined): void {
+    const { name: pipeline, bucket } = this.#config;
+    const mine = own ? dropEntries(own, this.#endings, entryIdPrefix(pipeline)) : [];
+    new S3BucketNotification(this, NOTIFICATION, {
+      bucket: bucket.name,
+      ...renderNotifications([...others.entries, ...mine], others.eventbridge || own?.kind === "eventbridge"),
+      dependsOn: [...(own?.dependsOn ?? [])],
+      // To destroy it is to empty the bucket's configuration.
+      lifecycle: { preventDestroy: true },
+    }).importFrom(bucket.name);
   }
 }
 
-/** A filter takes one ending, so there is one for each that services use. */
-function renderTarget(
-  notification: BucketNotification,
-  endings: readonly KeyEnding[],
-): Omit<S3BucketNotificationConfig, "bucket"> {
-  if (notification.kind === "eventbridge") return { eventbridge: true };
-  const { kind, arn } = notification;
-  const drops = endings.map((ending) => ({
-    id: ending === ".zip" ? "drops" : `drops${ending.replaceAll(".", "-")}`,
-    events: EVENTS,
-    filterSuffix: ending,
-  }));
-  if (kind === "queue") return { queue: drops.map((each) => ({ ...each, queueArn: arn })) };
-  if (kind === "topic") return { topic: drops.map((each) => ({ ...each, topicArn: arn })) };
-  return { lambdaFunction: drops.map((each) => ({ ...each, lambdaFunctionArn: arn })) };
-}
-
-/** In the spelling of the owner's own Terraform. */
-function renderForOwner(
-  notification: BucketNotification,
-  endings: readonly KeyEnding[],
-): Readonly<Record<string, unknown>> {
-  if (notification.kind === "eventbridge") return { eventbridge: true };
-  const { kind, arn } = notification;
-  const drops = endings.map((ending) => ({ events: EVENTS, filter_suffix: ending }));
-  if (kind === "queue") return { queue: drops.map((each) => ({ queue_arn: arn, ...each })) };
-  if (kind === "topic") return { topic: drops.map((each) => ({ topic_arn: arn, ...each })) };
-  return { lambda_function: drops.map((each) => ({ lambda_function_arn: arn, ...each })) };
+function adopted(file: string): BucketNotifications {
+  const read = readOthers(file);
+  if ("fault" in read) throw new Error(`reading ${file}: ${read.fault}`);
+  return read.others;
 }

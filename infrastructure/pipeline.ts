@@ -6,8 +6,10 @@ import { BuildRole, type BuildSurroundings } from "./build-role";
 import { addBucketPolicy } from "./bucket-policy";
 import { type DropBucket, dropBucket } from "./drop-bucket";
 import { addKeyPolicies } from "./encryption";
-import type { ForOthers } from "./for-others";
+import { letGo } from "./let-go";
 import { type LogGroup, logGroup } from "./log-group";
+import { type Outputs, pipelineOutputs } from "./outputs";
+import { Parameters } from "./parameters";
 import { addRepositoryPolicies } from "./registry";
 import { logStream, Service } from "./service";
 import { Surroundings } from "./surroundings";
@@ -23,8 +25,8 @@ export class CheckedPipeline extends Construct {
   readonly buildLogs: LogGroup;
   /** By name. */
   readonly services: ReadonlyMap<string, Service>;
-  /** What owners of things that are not the pipeline's have to attach. */
-  readonly forOthers: ForOthers;
+  /** What people and other estates look for, by name; {@link PipelineStack} makes them outputs of its stack. */
+  readonly outputs: Outputs;
 
   constructor(scope: Construct, id: string, config: PipelineConfig) {
     super(scope, id);
@@ -50,12 +52,20 @@ export class CheckedPipeline extends Construct {
     addBucketPolicy(config, this.bucket, surroundings);
     addKeyPolicies(config, surroundings);
     addRepositoryPolicies(config, surroundings);
-    this.forOthers = surroundings.forOthers;
+    this.outputs = pipelineOutputs({
+      bucket: this.bucket,
+      trigger: this.trigger,
+      buildLogs: this.buildLogs,
+      services: this.services,
+      forOthers: surroundings.forOthers,
+    });
+    if (config.outputs.ssm) new Parameters(this, "parameters", { ...config.outputs.ssm, outputs: this.outputs });
   }
 
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
     const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds);
     const scope = new Construct(this, "services");
+    for (const name of config.retired) retire(scope, name);
     return new Map(
       config.services.map((service) => [
         service.name,
@@ -87,6 +97,13 @@ export class CheckedPipeline extends Construct {
       logStreams: logStream("*", config),
     });
   }
+}
+
+/** The repository of a service that is gone stays, and so does what says which images it keeps. */
+function retire(services: Construct, name: string): void {
+  const scope = new Construct(services, name);
+  letGo("aws_ecr_repository", new Construct(scope, "repository"));
+  letGo("aws_ecr_lifecycle_policy", new Construct(scope, "lifecycle"));
 }
 
 /**

@@ -15,6 +15,8 @@ export interface PrivateBucketProps extends Pick<
 > {
   /** The bucket's global name, 3 to 63 characters. */
   readonly name: string;
+  /** Terraform refuses every plan that would destroy the bucket. @default false */
+  readonly preventDestroy?: boolean;
   /** Days until an object is deleted. @default - never */
   readonly objectsExpireAfterDays?: number;
   /** ARN of a customer managed key. @default - keys of S3 */
@@ -35,7 +37,11 @@ export class PrivateBucket extends Construct {
 
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id);
-    this.bucket = new S3Bucket(this, "bucket", { bucket: props.name, forceDestroy: false });
+    this.bucket = new S3Bucket(this, "bucket", {
+      bucket: props.name,
+      forceDestroy: false,
+      ...(props.preventDestroy && { lifecycle: { preventDestroy: true } }),
+    });
     const bucket = this.bucket.id;
     const publicAccess = new S3BucketPublicAccessBlock(this, "public-access", {
       bucket,

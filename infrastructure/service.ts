@@ -60,6 +60,7 @@ export class Service extends Construct {
         kmsKey === undefined ? { encryptionType: "AES256" } : { encryptionType: "KMS", kmsKey },
       ],
       forceDelete: false,
+      ...(pipeline.protect && { lifecycle: { preventDestroy: true } }),
       // What a shared role tells the pipeline's repositories from others by.
       tags: { [PIPELINE_TAG]: pipeline.name },
     });

@@ -49,24 +49,8 @@ export class PipelineStack extends TerraformStack {
   }
 
   #addOutputs(): void {
-    const { bucket, trigger, services, buildLogs, forOthers } = this.pipeline;
-    this.#output("bucket", bucket.name, "The bucket that drops go to");
-    for (const [name, { value, description }] of Object.entries(trigger.outputs))
-      this.#output(name, value, description);
-    this.#output("build_log_group", buildLogs.name, "Logs of all builds, a stream per build: <service>/<build id>");
-    const repositories = [...services].map(([name, { repositoryUrl }]) => [name, repositoryUrl]);
-    this.#output("repository_urls", Object.fromEntries(repositories), "The repository of each service");
-    if (bucket.ownerMustAdd) {
-      const description = "What the bucket's owner has to add to its aws_s3_bucket_notification";
-      this.#output("bucket_owner_must_add", bucket.ownerMustAdd, description);
+    for (const [name, { value, description }] of Object.entries(this.pipeline.outputs)) {
+      new TerraformOutput(this, name, { value, description });
     }
-    if (Object.keys(forOthers.parts).length > 0) {
-      const description = "Policies that owners of what is not the pipeline's have to attach, by whose part it is";
-      this.#output("for_others", forOthers.parts, description);
-    }
-  }
-
-  #output(name: string, value: unknown, description?: string): void {
-    new TerraformOutput(this, name, { value, description });
   }
 }

@@ -1,5 +1,5 @@
 import { Construct } from "constructs";
-import type { BucketNotification } from "../drop-bucket";
+import type { BucketNotification } from "../notifications";
 import type { Service } from "../service";
 import { addForwarding } from "./rules";
 import { ServiceRules } from "./service-rules";

@@ -4,7 +4,7 @@ import { Construct } from "constructs";
 import { endingsOf } from "../../config/key-endings";
 import { names } from "../../config/names";
 import type { PipelineConfig } from "../../config/schema";
-import type { BucketNotification } from "../drop-bucket";
+import type { BucketNotification } from "../notifications";
 import { dropQueue } from "./drop-queue";
 import { addForwarding, busOf, eventPattern, RETRY_POLICY, ruleArn } from "./rules";
 import { maySend } from "./sqs";

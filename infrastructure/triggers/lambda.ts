@@ -2,8 +2,8 @@ import { LambdaFunctionEventInvokeConfig } from "@cdktf/provider-aws/lib/lambda-
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { Construct } from "constructs";
 import { names } from "../../config/names";
-import type { BucketNotification } from "../drop-bucket";
 import { mayUseKeys } from "../encryption";
+import type { BucketNotification } from "../notifications";
 import { StartBuildFunction } from "../start-build-function";
 import { deadLetterQueue } from "./dead-letters";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";

@@ -1,5 +1,5 @@
 import { Construct } from "constructs";
-import type { BucketNotification } from "../drop-bucket";
+import type { BucketNotification } from "../notifications";
 import { ofBucket } from "../policies";
 import { dropQueue } from "./drop-queue";
 import { maySend } from "./sqs";

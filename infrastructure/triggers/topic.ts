@@ -3,7 +3,7 @@ import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscrip
 import { Construct } from "constructs";
 import { names } from "../../config/names";
 import type { TriggerConfig } from "../../config/trigger";
-import type { BucketNotification } from "../drop-bucket";
+import type { BucketNotification } from "../notifications";
 import { denyWithoutTls, ofBucket, policyDocument, type Statement } from "../policies";
 import { dropQueue } from "./drop-queue";
 import { maySend } from "./sqs";

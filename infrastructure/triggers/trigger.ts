@@ -1,7 +1,7 @@
 import type { Construct, IConstruct } from "constructs";
 import type { PipelineConfig } from "../../config/schema";
 import type { BuildNeeds } from "../build-role";
-import type { BucketNotification } from "../drop-bucket";
+import type { BucketNotification } from "../notifications";
 import type { Service } from "../service";
 import type { Surroundings } from "../surroundings";
 import { CloudTrailTrigger } from "./cloudtrail";

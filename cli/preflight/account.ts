@@ -1,0 +1,66 @@
+import { CloudTrailClient } from "@aws-sdk/client-cloudtrail";
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { CodeBuildClient } from "@aws-sdk/client-codebuild";
+import { ECRClient } from "@aws-sdk/client-ecr";
+import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
+import { IAMClient } from "@aws-sdk/client-iam";
+import { LambdaClient } from "@aws-sdk/client-lambda";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
+
+/** The account that the surrounding credentials lead to, in one region. Everything here only reads. */
+export interface Account {
+  readonly s3: S3Client;
+  readonly sqs: SQSClient;
+  readonly sns: SNSClient;
+  readonly iam: IAMClient;
+  readonly logs: CloudWatchLogsClient;
+  readonly ecr: ECRClient;
+  readonly codebuild: CodeBuildClient;
+  readonly lambda: LambdaClient;
+  readonly events: EventBridgeClient;
+  readonly cloudtrail: CloudTrailClient;
+  close(): void;
+}
+
+export function openAccount(region: string): Account {
+  const clients = {
+    s3: s3Client(region),
+    sqs: new SQSClient({ region }),
+    sns: new SNSClient({ region }),
+    iam: new IAMClient({ region }),
+    logs: new CloudWatchLogsClient({ region }),
+    ecr: new ECRClient({ region }),
+    codebuild: new CodeBuildClient({ region }),
+    lambda: new LambdaClient({ region }),
+    events: new EventBridgeClient({ region }),
+    cloudtrail: new CloudTrailClient({ region }),
+  };
+  return {
+    ...clients,
+    close: () => {
+      for (const client of Object.values(clients)) client.destroy();
+    },
+  };
+}
+
+/** Buckets are reached by their host's name, but for an endpoint that is a number, as the emulator's. */
+export function s3Client(region: string, profile?: string): S3Client {
+  const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL ?? "";
+  return new S3Client({
+    region,
+    forcePathStyle: /^https?:\/\/(localhost|[0-9.]+)(:|\/|$)/.test(endpoint),
+    ...(profile !== undefined && { profile }),
+  });
+}
+
+/** The answer, or nothing where AWS says by one of these errors that there is no such thing. */
+export async function unlessMissing<T>(answer: Promise<T>, ...errors: readonly string[]): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Error && errors.includes(error.name)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { GetBucketLocationCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
+import type { Finding } from "../../config/findings";
+import { type BucketNotifications, entryIdPrefix } from "../../config/notifications";
+import { readOthers } from "../../config/others";
+import type { PipelineConfig } from "../../config/schema";
+import { type Account, unlessMissing } from "./account";
+import { isOwn, othersOf, readNotifications } from "./notifications";
+import type { Report } from "./report";
+
+/** Whether the existing bucket is there, in the right region, and reports what the trigger waits for. */
+export async function checkBucket(config: PipelineConfig, account: Account): Promise<Report> {
+  const { bucket, region } = config;
+  if (!bucket.existing) return { errors: [], notes: [] };
+  const at = (rule: string): Finding => ({ path: ["bucket", "existing"], rule, value: bucket.name });
+  const asked = account.s3.send(new HeadBucketCommand({ Bucket: bucket.name }));
+  if (!(await unlessMissing(asked, "NotFound", "NoSuchBucket"))) {
+    return { errors: [at("must exist: have its owner create it, or take bucket.name")], notes: [] };
+  }
+  const { LocationConstraint } = await account.s3.send(new GetBucketLocationCommand({ Bucket: bucket.name }));
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+  const found =
+    LocationConstraint === undefined ? "us-east-1" : LocationConstraint === "EU" ? "eu-west-1" : LocationConstraint;
+  if (found !== region) {
+    return { errors: [at(`must lie in ${region}, the pipeline's region, and lies in ${found}`)], notes: [] };
+  }
+  const current = await readNotifications(account.s3, bucket.name);
+  return bucket.othersFile === undefined
+    ? checkOwners(config, current, at)
+    : checkAdopted(config, bucket.othersFile, current);
+}
+
+/** Whether the owner has done their part. */
+function checkOwners(
+  { name, trigger }: PipelineConfig,
+  current: BucketNotifications,
+  at: (rule: string) => Finding,
+): Report {
+  if (trigger.kind === "cloudtrail") return { errors: [], notes: [] };
+  if (trigger.kind === "eventbridge") {
+    const rule =
+      "must report to EventBridge and does not, so that no drop is noticed: its owner must add eventbridge = true to its aws_s3_bucket_notification, and where it was there, find out who replaced it";
+    return { errors: current.eventbridge ? [] : [at(rule)], notes: leftovers(name, current, at) };
+  }
+  const existing = trigger.kind === "topic" ? trigger.existing : undefined;
+  const reports = current.entries.some(
+    (entry) =>
+      isOwn(entry, name) || (existing !== undefined && entry.kind === "topic" && entry.arn.endsWith(`:${existing}`)),
+  );
+  const rule = `does not report to this pipeline yet: after the first apply, its owner adds what the output bucket_owner_must_add prints`;
+  return { errors: [], notes: reports ? [] : [at(rule)] };
+}
+
+/** Entries of ours where none are wanted: adopt went to none without leaving between. */
+function leftovers(name: string, { entries }: BucketNotifications, at: (rule: string) => Finding): Finding[] {
+  return entries
+    .filter(({ id }) => id.startsWith(entryIdPrefix(name)))
+    .map(({ id }) =>
+      at(
+        `still holds the notification "${id}" of this pipeline: its owner removes it, or set bucket.notifications: leaving and apply first`,
+      ),
+    );
+}
+
+/** Whether the file still says what others have there. */
+function checkAdopted({ name }: PipelineConfig, file: string, current: BucketNotifications): Report {
+  const read = readOthers(file);
+  if ("fault" in read) return { errors: [], notes: [] };
+  const known = new Set(read.others.entries.map((entry) => JSON.stringify(entry)));
+  const unknown = othersOf(current, name).entries.filter((entry) => !known.has(JSON.stringify(normal(entry))));
+  return {
+    errors: unknown.map(({ id }) => ({
+      path: ["bucket", "notifications"],
+      rule: `must be adopted again: the bucket has the notification "${id}" by now, which the file does not hold; run npm run preflight -- --adopt ${name}`,
+    })),
+    notes: [],
+  };
+}
+
+/** In the order in which the file holds it. */
+function normal({ kind, id, arn, events, prefix, suffix }: BucketNotifications["entries"][number]): object {
+  return { kind, id, arn, events, ...(prefix !== undefined && { prefix }), ...(suffix !== undefined && { suffix }) };
+}

@@ -1,0 +1,73 @@
+import { GetBucketVersioningCommand, GetObjectCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
+import type { Finding } from "../../config/findings";
+import type { PipelineConfig } from "../../config/schema";
+import { s3Client, unlessMissing } from "./account";
+import type { Report } from "./report";
+
+/** The name that Terraform gives to the default workspace's absence. https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_workspace */
+const workspace = () => process.env.TF_WORKSPACE ?? "default";
+
+/** Whether the state's bucket is there and versioned, and who holds the lock. */
+export async function checkState({ backend }: PipelineConfig): Promise<Report> {
+  if (backend.kind !== "s3") return { errors: [], notes: [] };
+  const { bucket, region, profile, assumeRole } = backend;
+  const at = (rule: string): Finding => ({ path: ["backend", "s3", "bucket"], rule, value: bucket });
+  if (assumeRole !== undefined) {
+    return { errors: [], notes: [at(`was not looked at, since only ${assumeRole} may read it`)] };
+  }
+  const s3 = s3Client(region, profile);
+  try {
+    const there = await unlessMissing(s3.send(new HeadBucketCommand({ Bucket: bucket })), "NotFound", "NoSuchBucket");
+    if (!there) {
+      const region_ = ` --region ${region}`;
+      return { errors: [at(`must exist: run npm run bootstrap-state -- --bucket ${bucket}${region_}`)], notes: [] };
+    }
+    const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket: bucket }));
+    const notes =
+      Status === "Enabled"
+        ? []
+        : [
+            at(
+              `should be versioned, so that a lost state can be had back: npm run bootstrap-state -- --bucket ${bucket}`,
+            ),
+          ];
+    const key = stateKey(backend);
+    const asked = s3.send(new GetObjectCommand({ Bucket: bucket, Key: `${key}.tflock` }));
+    const lock = await unlessMissing(asked, "NoSuchKey");
+    const text = await lock?.Body?.transformToString();
+    return { errors: text === undefined ? [] : [{ path: ["backend", "s3"], rule: describeLock(text) }], notes };
+  } finally {
+    s3.destroy();
+  }
+}
+
+/** https://developer.hashicorp.com/terraform/language/backend/s3#workspace_key_prefix */
+function stateKey({
+  key,
+  workspaceKeyPrefix = "env:",
+}: {
+  readonly key: string;
+  readonly workspaceKeyPrefix?: string;
+}) {
+  const current = workspace();
+  return current === "default" ? key : `${workspaceKeyPrefix}/${current}/${key}`;
+}
+
+/** What Terraform writes into its lock file. */
+interface Lock {
+  readonly ID?: string;
+  readonly Operation?: string;
+  readonly Who?: string;
+  readonly Created?: string;
+}
+
+function describeLock(text: string): string {
+  const {
+    ID = "unknown",
+    Operation = "an operation",
+    Who = "somebody",
+    Created = "unknown",
+  } = JSON.parse(text) as Lock;
+  const what = Operation.replace(/^OperationType/, "").toLowerCase();
+  return `is locked by ${Who}, for ${what}, since ${Created}: wait until that run has ended; where it was killed, run terraform force-unlock ${ID} in the stack's folder, then the preflight again`;
+}

@@ -1,0 +1,33 @@
+import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
+import { Construct } from "constructs";
+import { type Outputs, REPOSITORY_URLS } from "./outputs";
+
+export interface ParametersProps {
+  /** Begins the parameters' names, such as `/images`. */
+  readonly prefix: string;
+  readonly outputs: Outputs;
+}
+
+/**
+ * Outputs in SSM's Parameter Store: one for each text, and one for the repository of each service, since a parameter holds 4 KB. What other owners
+ * must do is for people, and stays with Terraform.
+ */
+export class Parameters extends Construct {
+  constructor(scope: Construct, id: string, { prefix, outputs }: ParametersProps) {
+    super(scope, id);
+    for (const [name, { value, description }] of Object.entries(outputs)) {
+      if (typeof value !== "string" || name.endsWith("_must_add")) continue;
+      // Shown in plans, unlike `value`: nothing here is a secret.
+      new SsmParameter(this, name, { name: `${prefix}/${name}`, type: "String", insecureValue: value, description });
+    }
+    const repositories = new Construct(this, "repository");
+    for (const [service, url] of Object.entries(outputs[REPOSITORY_URLS]?.value as Record<string, string>)) {
+      new SsmParameter(repositories, service, {
+        name: `${prefix}/repository/${service}`,
+        type: "String",
+        insecureValue: url,
+        description: `The repository of ${service}`,
+      });
+    }
+  }
+}
