@@ -118,7 +118,8 @@ export const backendSchema = z
       .optional(),
   })
   .check((context) => {
-    const kinds = Object.values(context.value).filter((kind) => kind !== undefined);
+    const { s3: inS3, cloud: inCloud, local: inFile } = context.value;
+    const kinds = [inS3, inCloud, inFile].filter((kind) => kind !== undefined);
     if (kinds.length === 1 || hasUnknownKey(context)) return;
     const message = "must have exactly one of s3, cloud and local";
     context.issues.push({ code: "custom", message, input: context.value });

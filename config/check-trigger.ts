@@ -41,7 +41,11 @@ export function warnTrigger(config: PipelineConfig): Finding[] {
   const { trigger, bucket } = config;
   const found: Finding[] = [];
   const warn = (path: Finding["path"], rule: string) => found.push({ path, rule });
-  if (bucket.existing) warn(["bucket", "existing"], `is taken as it is: its owner must ${ownersPart(config)}`);
+  if (bucket.notifications === "none") {
+    if (bucket.existing) warn(["bucket", "existing"], `is taken as it is: its owner must ${ownersPart(config)}`);
+    else if (trigger.kind !== "cloudtrail")
+      warn(["bucket", "notifications"], `are somebody else's, who must ${ownersPart(config)}`);
+  }
   if (trigger.kind === "topic" && trigger.existing !== undefined) {
     const rule = `is taken as it is: its policy must let S3 publish what happens in ${bucket.name}`;
     warn(["trigger", "topic", "existing"], `${rule}, and so must the policy of a KMS key that encrypts it`);
@@ -56,7 +60,8 @@ export function warnTrigger(config: PipelineConfig): Finding[] {
 /** What a pipeline needs of a bucket that is not its own. */
 function ownersPart({ name, trigger }: PipelineConfig): string {
   const { queue, function: startBuild, topic } = names(name);
-  const send = "have it send s3:ObjectCreated:* events to";
+  const send =
+    "add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to";
   switch (trigger.kind) {
     case "queue":
       return `${send} the queue ${queue}`;
@@ -65,7 +70,7 @@ function ownersPart({ name, trigger }: PipelineConfig): string {
     case "topic":
       return `${send} the topic ${trigger.existing ?? topic}`;
     case "eventbridge":
-      return "have it send its events to EventBridge";
+      return "add eventbridge = true to its aws_s3_bucket_notification, once for everybody";
     case "cloudtrail":
       return "switch on versioning: without, a build takes what lies under the key when it starts, since CloudTrail names no etag";
   }

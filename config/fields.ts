@@ -274,7 +274,7 @@ export const profile = z.string().regex(/^[^\s\][]+$/, "must be the name of a pr
 export const parameterPrefix = z
   .string()
   .regex(/^(\/[A-Za-z0-9_.-]+){1,10}$/, "must be a path such as /images: a slash before each name, none at the end")
-  .regex(/^(?!\/(aws|ssm))/i, "must not begin with /aws or /ssm, which AWS keeps for itself");
+  .regex(/^(?!\/([aA][wW][sS]|[sS][sS][mM]))/, "must not begin with /aws or /ssm, which AWS keeps for itself");
 
 /** An absolute path would tie the synthesised JSON to this machine. */
 export const relativePath = z

@@ -339,11 +339,23 @@ describe("warnings", () => {
   });
 
   test.each([
-    ["queue", "have it send s3:ObjectCreated:* events to the queue images_drops"],
-    ["lambda", "have it send s3:ObjectCreated:* events to the function images_start-build"],
-    ["topic", "have it send s3:ObjectCreated:* events to the topic images_drops"],
-    ["eventbridge", "have it send its events to EventBridge"],
-    ["{ eventbridge: { direct: true } }", "have it send its events to EventBridge"],
+    [
+      "queue",
+      "add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the queue images_drops",
+    ],
+    [
+      "lambda",
+      "add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the function images_start-build",
+    ],
+    [
+      "topic",
+      "add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the topic images_drops",
+    ],
+    ["eventbridge", "add eventbridge = true to its aws_s3_bucket_notification, once for everybody"],
+    [
+      "{ eventbridge: { direct: true } }",
+      "add eventbridge = true to its aws_s3_bucket_notification, once for everybody",
+    ],
     [
       "{ cloudtrail: { trail: true } }",
       "switch on versioning: without, a build takes what lies under the key when it starts, since CloudTrail names no etag",
@@ -361,7 +373,7 @@ describe("warnings", () => {
       `pipeline.yaml:5:21 trigger.topic.existing: is taken as it is: its policy must let S3 publish what happens in ${bucket}, and so must the policy of a KMS key that encrypts it`;
     expect(warnings(file({ trigger }))).toEqual([policy("image-drops")]);
     expect(warnings(file({ bucket: "{ existing: theirs }", trigger }))).toEqual([
-      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must have it send s3:ObjectCreated:* events to the topic image-events",
+      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the topic image-events",
       policy("theirs"),
     ]);
   });

@@ -18,13 +18,27 @@ const PLAIN_STREAM = {
   limits: {},
 };
 
+const STATE_OF_OTHERS = {
+  kmsKey: "arn:aws:kms:us-east-1:111122223333:alias/state",
+  assumeRole: "arn:aws:iam::111122223333:role/state/writer",
+  workspaceKeyPrefix: "teams",
+  profile: "state",
+};
+const CLOUD = { kind: "cloud", hostname: "app.terraform.io", organization: "acme", vcs: false };
+
 test("a name alone is a service", () => {
   expect(
     parsePipeline({ name: "images", region: "us-east-1", bucket: "image-drops", services: ["test-jessie"] }),
   ).toEqual({
     name: "images",
     region: "us-east-1",
-    bucket: { name: "image-drops", existing: false, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 },
+    bucket: {
+      name: "image-drops",
+      existing: false,
+      notifications: "own",
+      versionsExpireAfterDays: 30,
+      uploadsExpireAfterDays: 7,
+    },
     trigger: { kind: "queue" },
     publisher: "stream",
     packaging: "archive",
@@ -33,6 +47,8 @@ test("a name alone is a service", () => {
     encryption: {},
     provider: { allowedAccountIds: [] },
     backend: { kind: "local", path: "terraform.images.tfstate" },
+    protect: true,
+    outputs: {},
     repositories: { scanOnPush: true, untaggedExpireAfterDays: 14, pullAccounts: [] },
     logs: { retentionDays: 30 },
     tags: {},
@@ -54,6 +70,7 @@ test("a name alone is a service", () => {
         after: [],
       },
     ],
+    retired: [],
   });
 });
 
@@ -148,18 +165,33 @@ test("the order of services changes nothing", () => {
 });
 
 test.each([
-  [{ s3: { bucket: "state" } }, { kind: "s3", bucket: "state", key: "images.tfstate", region: "us-east-1" }],
   [
-    { s3: { bucket: "state", key: "k", region: "eu-west-1" } },
-    { kind: "s3", bucket: "state", key: "k", region: "eu-west-1" },
+    { s3: { bucket: "state" } },
+    { kind: "s3", bucket: "state", key: "images.tfstate", region: "us-east-1", lockfile: true },
   ],
   [
-    { cloud: { organization: "acme" } },
-    { kind: "cloud", hostname: "app.terraform.io", organization: "acme", workspace: "images" },
+    { s3: { bucket: "state", key: "k", region: "eu-west-1", lockfile: false } },
+    { kind: "s3", bucket: "state", key: "k", region: "eu-west-1", lockfile: false },
+  ],
+  [
+    { s3: { bucket: "state", ...STATE_OF_OTHERS } },
+    {
+      kind: "s3",
+      bucket: "state",
+      key: "images.tfstate",
+      region: "us-east-1",
+      lockfile: true,
+      ...STATE_OF_OTHERS,
+    },
+  ],
+  [{ cloud: { organization: "acme" } }, { ...CLOUD, workspaces: { name: "images" } }],
+  [
+    { cloud: { organization: "acme", tags: ["images", "prod"], vcs: true } },
+    { ...CLOUD, workspaces: { tags: ["images", "prod"] }, vcs: true },
   ],
   [
     { cloud: { organization: "acme", workspace: "w", project: "prod", hostname: "tfe.example.com" } },
-    { kind: "cloud", hostname: "tfe.example.com", organization: "acme", workspace: "w", project: "prod" },
+    { ...CLOUD, hostname: "tfe.example.com", workspaces: { name: "w" }, project: "prod" },
   ],
   [{ local: {} }, { kind: "local", path: "terraform.images.tfstate" }],
   [{ local: { path: "state/x" } }, { kind: "local", path: "state/x" }],
@@ -177,14 +209,27 @@ test.each([
 });
 
 test.each([
-  ["drops", { name: "drops", existing: false, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 }],
+  [
+    "drops",
+    { name: "drops", existing: false, notifications: "own", versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 },
+  ],
   [
     { name: "drops", versionsExpireAfterDays: 19, uploadsExpireAfterDays: 1 },
-    { name: "drops", existing: false, versionsExpireAfterDays: 19, uploadsExpireAfterDays: 1 },
+    { name: "drops", existing: false, notifications: "own", versionsExpireAfterDays: 19, uploadsExpireAfterDays: 1 },
   ],
-  [{ existing: "theirs" }, { name: "theirs", existing: true, versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 }],
+  [
+    { existing: "theirs" },
+    { name: "theirs", existing: true, notifications: "none", versionsExpireAfterDays: 30, uploadsExpireAfterDays: 7 },
+  ],
 ])("bucket %j", (bucket, expected) => {
   expect(parsePipeline(pipeline({ bucket })).bucket).toEqual(expected);
+});
+
+test.each([
+  ["drops", "queue"],
+  [{ existing: "theirs" }, "eventbridge"],
+])("without a word about it, the trigger of bucket %j is %s", (bucket, kind) => {
+  expect(parsePipeline(pipeline({ bucket })).trigger.kind).toBe(kind);
 });
 
 test.each<[PipelineInput["trigger"], TriggerConfig]>([

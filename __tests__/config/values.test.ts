@@ -686,7 +686,7 @@ describe("mappings", () => {
       pipeline({ bucket: { nam: "x", zzzzzzzz: 1 }, backend: { S3: {} } }),
       [
         "bucket.nam: is not a known key, did you mean name?",
-        "bucket.zzzzzzzz: is not a known key; known here: name, existing, account, kmsKey, versionsExpireAfterDays, uploadsExpireAfterDays",
+        "bucket.zzzzzzzz: is not a known key; known here: name, existing, account, kmsKey, notifications, versionsExpireAfterDays, uploadsExpireAfterDays",
         "backend.S3: is not a known key, did you mean s3?",
       ],
     ],

@@ -62,6 +62,7 @@ services:
 name: theirs
 region: us-east-1
 bucket: { existing: bucket-of-another-team }
+trigger: queue
 backend: { local: {} }
 services:
   - legacy

@@ -9,6 +9,7 @@ describe("a bucket of the pipeline's own", () => {
     expect(pipeline.resource("aws_s3_bucket", "bucket/private/bucket")).toStrictEqual({
       bucket: "image-drops",
       force_destroy: false,
+      lifecycle: { prevent_destroy: true },
     });
   });
 
@@ -127,7 +128,7 @@ describe.each(["bucket", "tools"])("the %s bucket", (owner) => {
 });
 
 describe("an existing bucket", () => {
-  const pipeline = synthesise({ bucket: { existing: "their-drops" } });
+  const pipeline = synthesise({ bucket: { existing: "their-drops" }, trigger: "queue" });
 
   test("is named in the function's routes and in no resource of its own", () => {
     const buckets = [...pipeline.written()].filter(([address]) => address.startsWith("aws_s3_"));
@@ -136,27 +137,33 @@ describe("an existing bucket", () => {
       expect([address, text.includes("their-drops")]).toStrictEqual([address, false]);
   });
 
-  test("has an owner who is told exactly what to add", () => {
-    expect(pipeline.output.bucket_owner_must_add).toStrictEqual({
-      description: "What the bucket's owner has to add to its aws_s3_bucket_notification",
-      value: {
-        queue: [
-          {
-            queue_arn: "arn:aws:sqs:us-east-1:111122223333:images_drops",
-            events: ["s3:ObjectCreated:*"],
-            filter_suffix: ".zip",
-          },
-        ],
-      },
+  test("has an owner who is told exactly what to add, a block for every ending", () => {
+    const services = ["api", { name: "web", key: "web.tgz" }];
+    const { output } = synthesise({ bucket: { existing: "their-drops" }, trigger: "queue", services });
+    expect(output.bucket_owner_must_add).toStrictEqual({
+      description: "Lines that the bucket's owner has to add to its aws_s3_bucket_notification",
+      value: [
+        "queue {",
+        '  queue_arn     = "arn:aws:sqs:us-east-1:111122223333:images_drops"',
+        '  events        = ["s3:ObjectCreated:*"]',
+        '  filter_suffix = ".zip"',
+        "}",
+        "",
+        "queue {",
+        '  queue_arn     = "arn:aws:sqs:us-east-1:111122223333:images_drops"',
+        '  events        = ["s3:ObjectCreated:*"]',
+        '  filter_suffix = ".tgz"',
+        "}",
+      ].join("\n"),
     });
     expect(pipeline.output.bucket?.value).toBe("their-drops");
   });
 
-  test("has an owner who is told of every ending", () => {
-    const services = ["api", { name: "web", key: "web.tgz" }];
-    const { output } = synthesise({ bucket: { existing: "their-drops" }, services });
-    expect(output.bucket_owner_must_add?.value).toMatchObject({
-      queue: [{ filter_suffix: ".zip" }, { filter_suffix: ".tgz" }],
+  test("whose notifications were adopted before is let go of, not emptied", () => {
+    expect(JSON.parse(pipeline.text)).toMatchObject({
+      removed: [
+        { from: "aws_s3_bucket_notification.pipeline_bucket_notification_6EE086B6", lifecycle: { destroy: false } },
+      ],
     });
   });
 });

@@ -139,7 +139,7 @@ test("what is wrong with the file is listed without a stack trace, and nothing i
 
 test("warnings go to stderr, and the stacks are written all the same", () => {
   expect(here.stderr.trimEnd().split("\n")).toStrictEqual([
-    expect.stringMatching(/^warning: pipeline\.yaml:9:\d+ bucket\.existing: .*images-cn_drops$/),
+    expect.stringMatching(/^warning: pipeline\.yaml:9:\d+ bucket\.existing: .*for everybody$/),
     expect.stringMatching(/^warning: specs\/web\.yml:2:\d+: pipe-hides-failure: /),
   ]);
   expect(here.stderr.endsWith("\n")).toBe(true);

@@ -3,7 +3,7 @@ import { ACCOUNTS, synthesise } from "../support/synthesis";
 
 const created = synthesise();
 const shared = synthesise({ roles: "shared" });
-const existing = synthesise({ bucket: { existing: "their-drops" } });
+const existing = synthesise({ bucket: { existing: "their-drops" }, trigger: "queue" });
 
 const TLS_ONLY = {
   Sid: "TlsOnly",

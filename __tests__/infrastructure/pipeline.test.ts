@@ -64,7 +64,7 @@ describe("the resources of a pipeline", () => {
   });
 
   test("an existing bucket is not configured in any way", () => {
-    expect(synthesise({ bucket: { existing: "their-drops" } }).counts()).toStrictEqual({
+    expect(synthesise({ bucket: { existing: "their-drops" }, trigger: "queue" }).counts()).toStrictEqual({
       ...ONCE,
       aws_codebuild_project: 1,
       aws_ecr_lifecycle_policy: 1,

@@ -169,6 +169,7 @@ describe("the repository", () => {
       image_scanning_configuration: { scan_on_push: true },
       encryption_configuration: [{ encryption_type: "AES256" }],
       force_delete: false,
+      lifecycle: { prevent_destroy: true },
       tags: { "s3-codebuild-trigger:pipeline": "images" },
     });
   });
