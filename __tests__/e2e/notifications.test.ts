@@ -158,7 +158,7 @@ test(
       code: 1,
       out: "",
       err: [
-        'pipeline.yaml:4:44 bucket.notifications: must be adopted again: the bucket has the notification "audit" by now, which the file does not hold; run npm run preflight -- --adopt images\n',
+        'pipeline.yaml:4:35 bucket.notifications: must be adopted again: the bucket has the notification "audit" by now, which the file does not hold; run npm run preflight -- --adopt images\n',
         `pipeline.yaml:4:1 bucket: the plan for shared-drops would remove the notification "audit" (s3:ObjectRestore:Post of * to ${THEIR_QUEUE}), which is not this pipeline's: run npm run preflight -- --adopt images, synthesise and plan again\n`,
       ].join(""),
     });

@@ -1,0 +1,101 @@
+import { parseArgs } from "node:util";
+import { bucketName, kmsKeyArn, region as regionRule } from "../config/fields";
+import { brokenRule } from "../config/findings";
+import { s3Client } from "./preflight/account";
+import { BootstrapError, bootstrapState } from "./state-bucket";
+
+const HELP = `npm run bootstrap-state -- --bucket NAME [--region R] [--kms-key ARN] [--complete]
+
+Creates the bucket that Terraform keeps its state in, or completes one: versioned, encrypted, closed to the public, TLS only. Run again, it
+changes nothing. docs/state.md says how a state moves there.
+
+  --bucket NAME  the bucket; its name is global
+  --region R     where it is; default AWS_REGION
+  --kms-key ARN  the KMS key that encrypts what is written without another one; default S3's own keys
+  --complete     go on where the bucket holds other things than states, or has a policy of its own, which keeps its statements
+  --help         this text
+
+Exit codes: 0 the bucket is as it should be, 1 it was left as it is, 2 wrong usage, or AWS could not be asked.
+`;
+
+/** Where the command writes. */
+export interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** The command line was not understood. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Runs the command and returns its exit code. */
+export async function bootstrapStateCommand(args: readonly string[], { out, err }: Output): Promise<number> {
+  try {
+    const { bucket, region, kmsKey, complete, help } = parseOptions(args);
+    if (help) {
+      out(HELP);
+      return 0;
+    }
+    const s3 = s3Client(region);
+    try {
+      const tell = (line: string) => {
+        out(`${line}\n`);
+      };
+      await bootstrapState(s3, { bucket, region, complete, tell, ...(kmsKey !== undefined && { kmsKey }) });
+      out(`in pipeline.yaml: backend: { s3: { bucket: ${bucket}, region: ${region} } }\n`);
+      return 0;
+    } finally {
+      s3.destroy();
+    }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (error instanceof BootstrapError) {
+      err(`${error.message}\n`);
+      return 1;
+    }
+    err(
+      error instanceof UsageError ? `${error.message}\n` : `AWS could not be asked: ${error.name}: ${error.message}\n`,
+    );
+    return 2;
+  }
+}
+
+function parseOptions(args: readonly string[]) {
+  const { bucket = "", region = process.env.AWS_REGION ?? "", complete = false, help = false, ...rest } = parse(args);
+  const kmsKey = rest["kms-key"];
+  const rules = [
+    ["--bucket", bucketName, bucket],
+    ["--region", regionRule, region],
+    ...(kmsKey === undefined ? [] : [["--kms-key", kmsKeyArn, kmsKey] as const]),
+  ] as const;
+  for (const [option, schema, value] of help ? [] : rules) {
+    const broken = brokenRule(schema, value);
+    if (broken !== undefined) throw new UsageError(`${option} ${broken}, got ${JSON.stringify(value)}`);
+  }
+  return { bucket, region, kmsKey, complete, help };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        bucket: { type: "string" },
+        region: { type: "string" },
+        "kms-key": { type: "string" },
+        complete: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    }).values;
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}
+
+if (require.main === module) {
+  void bootstrapStateCommand(process.argv.slice(2), {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  }).then((code) => (process.exitCode = code));
+}
