@@ -44,6 +44,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
     region,
     bucket: `${id}-drops`,
     backend: { local: { path: "terraform.tfstate" } },
+    protect: false,
     repositories: { prefix: `${id}/` },
     services: ["sample"],
   };

@@ -11,6 +11,7 @@ const YAML = `
 name: images
 region: us-east-1
 bucket: image-drops
+protect: false
 services: [api]
 `;
 const PROJECT = "images_api";
