@@ -47,10 +47,9 @@ const THEIRS = {
 };
 
 /** The same after they let go of the notifications, so that another state can have them. */
-const { aws_s3_bucket_notification: _given, ...KEPT } = THEIRS.resource;
 const THEIRS_AFTER = {
   provider: THEIRS.provider,
-  resource: KEPT,
+  resource: { ...THEIRS.resource, aws_s3_bucket_notification: {} },
   removed: [{ from: "aws_s3_bucket_notification.shared", lifecycle: { destroy: false } }],
 };
 
@@ -90,7 +89,7 @@ async function reported(): Promise<string[]> {
 
 /** Their Terraform adds, outside of any state that we know. */
 async function addAudit(): Promise<void> {
-  const { $metadata: _, ...current } = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: BUCKET }));
+  const current = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: BUCKET }));
   const audit = { Id: "audit", QueueArn: THEIR_QUEUE, Events: ["s3:ObjectRestore:Post" as const] };
   const QueueConfigurations = [...(current.QueueConfigurations ?? []), audit];
   const NotificationConfiguration = { ...current, QueueConfigurations };
@@ -212,7 +211,7 @@ test("an existing bucket that does not report to EventBridge, or no more, is see
     out: "",
     err: 'pipeline.yaml:4:11 bucket.existing: must report to EventBridge and does not, so that no drop is noticed: its owner must add eventbridge = true to its aws_s3_bucket_notification, and where it was there, find out who replaced it, got "shared-drops"\n',
   });
-  const { $metadata: _, ...current } = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: BUCKET }));
+  const current = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: BUCKET }));
   const NotificationConfiguration = { ...current, EventBridgeConfiguration: {} };
   await s3.send(new PutBucketNotificationConfigurationCommand({ Bucket: BUCKET, NotificationConfiguration }));
   expect(await estate.preflight()).toStrictEqual({ code: 0, out: "nothing stands in the way\n", err: "" });

@@ -37,6 +37,10 @@ export interface StackTerraform {
   plan(): Promise<Plan>;
   /** Applies the plan that `plan` kept. */
   apply(): Promise<void>;
+  /** Plans in a remote run, which keeps no plan here; answers Terraform's own closing line. */
+  planRemotely(): Promise<string>;
+  /** Plans and applies in a remote run. */
+  applyRemotely(): Promise<void>;
   /** Destroys everything in the state. */
   destroy(): Promise<void>;
   /** The stack's outputs by name, sensitive ones included. */
@@ -79,8 +83,11 @@ export function terraform(setup: TerraformSetup, stackDirectory: string, options
       await mkdir(join(stackDirectory, dirname(savedPlan)), { recursive: true });
       const args = ["plan", "-input=false", "-no-color", "-detailed-exitcode", `-out=${savedPlan}`];
       const { exitCode, stdout } = await run(args, [NO_CHANGES, CHANGES]);
-      const summary = stdout.split("\n").find((line) => /^(Plan:|No changes\.|Changes to Outputs:)/.test(line));
-      return { changes: exitCode === CHANGES, summary: summary ?? "" };
+      return { changes: exitCode === CHANGES, summary: summaryOf(stdout) };
+    },
+    planRemotely: async () => summaryOf((await run(["plan", "-input=false", "-no-color"])).stdout),
+    applyRemotely: async () => {
+      await run(["apply", "-input=false", "-no-color", "-auto-approve"]);
     },
     apply: async () => {
       await run(["apply", "-input=false", "-no-color", savedPlan]);
@@ -95,6 +102,10 @@ export function terraform(setup: TerraformSetup, stackDirectory: string, options
     showState: () => json(["show", "-no-color", "-json"]),
     showPlan: () => json(["show", "-no-color", "-json", savedPlan]),
   };
+}
+
+function summaryOf(stdout: string): string {
+  return stdout.split("\n").find((line) => /^(Plan:|No changes\.|Changes to Outputs:)/.test(line)) ?? "";
 }
 
 interface Finished {
