@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CodeBuildClient, BatchGetProjectsCommand } from "@aws-sdk/client-codebuild";
 import { DeleteRepositoryCommand, DescribeRepositoriesCommand, ECRClient } from "@aws-sdk/client-ecr";
@@ -270,6 +270,8 @@ test.each(["images", "bus"])(
     const state = `terraform.${name}.tfstate`;
     await cp(join(estate.directory, "release", state), join(estate.directory, "project", state));
 
+    // Where an earlier test kept its state.
+    await rm(join(folder, ".terraform"), { recursive: true, force: true });
     const stack = await estate.ours(name);
     await stack.plan();
     const { resource_changes } = (await stack.showPlan()) as {
