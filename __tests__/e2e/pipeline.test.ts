@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   DeleteProjectCommand,
@@ -22,7 +22,6 @@ import {
   ListObjectVersionsCommand,
   PutBucketNotificationConfigurationCommand,
   PutObjectCommand,
-  type Event,
 } from "@aws-sdk/client-s3";
 import {
   GetQueueAttributesCommand,
@@ -35,6 +34,8 @@ import { buildLog, buildsOf, buildVariable, lastOwnLine, waitForBuild } from "..
 import { compressArchive, writeImageArchive } from "../../local/fixtures";
 import { drop, packageImage, proveDrop, type Package, type PackageOptions } from "../../local/journey";
 import { proveImage, proveWithSkopeo } from "../../local/proof";
+import { prepareTerraform } from "../../local/terraform";
+import { terraform } from "../../local/terraform/run";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { requires } from "../support/requires";
 import { until } from "../support/until";
@@ -341,24 +342,19 @@ describe("what is applied decides, not what was synthesised", () => {
 
 describe("a bucket of another team, without versioning", () => {
   beforeAll(async () => {
-    const { bucket_owner_must_add } = applied.pipeline("theirs").outputs;
-    const { queue } = bucket_owner_must_add as {
-      queue: { queue_arn: string; events: Event[]; filter_suffix: string }[];
-    };
-    // What the output tells the owner to do.
-    await applied.clients.s3.send(
-      new PutBucketNotificationConfigurationCommand({
-        Bucket: "bucket-of-another-team",
-        NotificationConfiguration: {
-          QueueConfigurations: queue.map(({ queue_arn, events, filter_suffix }) => ({
-            QueueArn: queue_arn,
-            Events: events,
-            Filter: { Key: { FilterRules: [{ Name: "suffix", Value: filter_suffix }] } },
-          })),
-        },
-      }),
-    );
-  });
+    // What the output tells the owner to do, as it is.
+    const lines = String(applied.pipeline("theirs").outputs.bucket_owner_must_add);
+    const folder = join(applied.directory, "owner");
+    await mkdir(folder);
+    const resource = `resource "aws_s3_bucket_notification" "theirs" {\n  bucket = "bucket-of-another-team"\n${lines}\n}\n`;
+    await writeFile(join(folder, "main.tf"), `provider "aws" { region = "us-east-1" }\n${resource}`);
+    const setup = await prepareTerraform({ directory: join(applied.directory, "owner-cli") });
+    const owner = terraform(setup, folder);
+    await owner.init();
+    await owner.plan();
+    await owner.apply();
+    await setup.close();
+  }, MINUTES);
 
   test("its drop is built by its etag", async () => {
     const image = await newImage("legacy");

@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { CodeBuildClient, BatchGetProjectsCommand } from "@aws-sdk/client-codebuild";
 import { DeleteRepositoryCommand, DescribeRepositoriesCommand, ECRClient } from "@aws-sdk/client-ecr";
 import { GetObjectCommand, HeadObjectCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
@@ -11,7 +12,8 @@ import { type Estate, startEstate } from "../support/estate";
 import { hasTerraform } from "../support/terraform";
 
 const MINUTES = 60_000;
-const RELEASE = resolve(__dirname, "../fixtures/releases/0.1.0");
+const PROJECT = resolve(__dirname, "../..");
+const RELEASE = join(PROJECT, "__tests__/fixtures/releases/0.1.0");
 
 let estate: Estate | undefined;
 let s3: S3Client;
@@ -229,6 +231,21 @@ test(
     expect(locked.err).toMatch(/^pipeline\.yaml:7:12 backend\.s3: is locked by /);
     expect(locked.err).toContain(`is locked by ${Who!}, for apply, since `);
     expect(locked.err).toContain(`where it was killed, run terraform force-unlock ${ID!} in the stack's folder`);
+
+    const cdktf = await promisify(execFile)(
+      join(PROJECT, "node_modules/.bin/cdktf"),
+      [
+        "apply",
+        "killed",
+        "--auto-approve",
+        "--skip-synth",
+        "--skip-provider-lock",
+        "--output",
+        join(estate.directory, "project/cdktf.out"),
+      ],
+      { cwd: PROJECT, env: { ...process.env, ...(await estate.setup.environmentFor(folder)), CI: "1" } },
+    ).catch((error: unknown) => error as { stdout: string; stderr: string });
+    expect(cdktf.stdout + cdktf.stderr).toContain(`Who:       ${Who!}`);
 
     const unlocked = await start(folder, "force-unlock", "-force", ID!);
     expect(await unlocked.ended).toContain("has been successfully unlocked");
