@@ -7,7 +7,7 @@ export interface CloudServer {
 }
 
 /** The server refused a request. */
-export class CloudApiError extends Error {
+class CloudApiError extends Error {
   override readonly name = "CloudApiError";
 
   constructor(method: string, url: string, status: number, text: string) {

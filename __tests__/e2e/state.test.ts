@@ -208,6 +208,7 @@ test(
   "after kill -9 in mid-apply, force-unlock and the imports that the preflight lists bring everything back",
   async () => {
     if (!estate) return;
+    await bootstrap("--bucket", "states");
     const yaml = PIPELINE("{ s3: { bucket: states, key: killed.tfstate } }")
       .replaceAll("images", "killed")
       .replaceAll("image-drops", "killed-drops")

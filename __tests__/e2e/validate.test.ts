@@ -27,6 +27,24 @@ const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
     packaging: "prebuilt",
   },
   "state in S3": { region: "cn-north-1", backend: { s3: { bucket: "our-state" } } },
+  "state in S3 with everything said, notifications of others, a retired service, parameters": {
+    bucket: { existing: "their-drops" },
+    backend: {
+      s3: {
+        bucket: "our-state",
+        kmsKey: "arn:aws:kms:us-east-1:111122223333:alias/state",
+        assumeRole: "arn:aws:iam::111122223333:role/writer",
+        workspaceKeyPrefix: "teams/${x}",
+        profile: "state",
+      },
+    },
+    retired: ["old", "older_one"],
+    outputs: { ssm: { prefix: "/estate/images" } },
+  },
+  "workspaces by tags": {
+    protect: false,
+    backend: { cloud: { organization: "examples", tags: ["images", "prod"], vcs: true } },
+  },
   "state in HCP Terraform": { region: "us-gov-west-1", backend: { cloud: { organization: "examples" } } },
   "values that look like templates": {
     services: [

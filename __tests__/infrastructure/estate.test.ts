@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
 import { loadPipelines } from "../../config/load";
+import { parsePipeline } from "../../config/parse";
 import { type BucketNotifications, renderOthers } from "../../config/notifications";
 import { PipelineStack } from "../../infrastructure/stack";
-import { synthesise, Synthesis, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
+import { pipelineInput, synthesise, Synthesis, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
 const ROOT = join(__dirname, "../..");
 
@@ -160,6 +161,26 @@ describe("the state", () => {
     expect(cloud({ project: "prod" })).toStrictEqual({ ...common, workspaces: { name: "images", project: "prod" } });
     expect(cloud({ tags: ["images"], vcs: true })).toStrictEqual({ ...common, workspaces: { tags: ["images"] } });
   });
+});
+
+test("for remote runs, every file that the JSON names lies in the stack's folder, and Terraform zips nothing", () => {
+  const outdir = mkdtempSync(join(tmpdir(), "cloud-"));
+  try {
+    const app = new App({ outdir, stackTraces: false });
+    const backend = { cloud: { organization: "acme" } };
+    new PipelineStack(app, parsePipeline({ ...pipelineInput(), backend }));
+    app.synth();
+    const folder = join(outdir, "stacks/images");
+    const json = readFileSync(join(folder, "cdk.tf.json"), "utf8");
+    const named = [...json.matchAll(/"(?:filename|source|content_path)": "(assets\/[^"]*)"/g)].map(
+      ([, path = ""]) => path,
+    );
+    expect(named).toHaveLength(2);
+    for (const path of named) expect([path, existsSync(join(folder, path))]).toStrictEqual([path, true]);
+    expect(json).not.toContain("archive_file");
+  } finally {
+    rmSync(outdir, { recursive: true });
+  }
 });
 
 test("protect: false lets Terraform destroy what is empty", () => {

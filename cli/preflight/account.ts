@@ -5,7 +5,7 @@ import { ECRClient } from "@aws-sdk/client-ecr";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
+import { HeadBucketCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 
@@ -53,6 +53,23 @@ export function s3Client(region: string, profile?: string): S3Client {
     forcePathStyle: /^https?:\/\/(localhost|[0-9.]+)(:|\/|$)/.test(endpoint),
     ...(profile !== undefined && { profile }),
   });
+}
+
+/** What can be seen of a bucket: it is in another region, or somebody keeps it from us. */
+export type BucketSight = "there" | "missing" | "forbidden" | "elsewhere";
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html */
+export async function lookAt(s3: S3Client, bucket: string): Promise<BucketSight> {
+  try {
+    await s3.send(new HeadBucketCommand({ Bucket: bucket }));
+    return "there";
+  } catch (error) {
+    const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+    if (status === 404) return "missing";
+    if (status === 403) return "forbidden";
+    if (status === 301 || status === 400) return "elsewhere";
+    throw error;
+  }
 }
 
 /** The answer, or nothing where AWS says by one of these errors that there is no such thing. */

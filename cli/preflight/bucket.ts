@@ -1,21 +1,25 @@
-import { GetBucketLocationCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
+import { GetBucketLocationCommand } from "@aws-sdk/client-s3";
 import type { Finding } from "../../config/findings";
 import { type BucketNotifications, entryIdPrefix } from "../../config/notifications";
 import { readOthers } from "../../config/others";
 import type { PipelineConfig } from "../../config/schema";
-import { type Account, unlessMissing } from "./account";
+import { type Account, type BucketSight, lookAt } from "./account";
 import { isOwn, othersOf, readNotifications } from "./notifications";
 import type { Report } from "./report";
+
+const UNUSABLE: Readonly<Record<Exclude<BucketSight, "there">, (region: string) => string>> = {
+  missing: () => "must exist: have its owner create it, or take bucket.name",
+  forbidden: () => "must be of this account, and these credentials may not look at it: ask its owner, or take others",
+  elsewhere: (region) => `must lie in ${region}, the pipeline's region`,
+};
 
 /** Whether the existing bucket is there, in the right region, and reports what the trigger waits for. */
 export async function checkBucket(config: PipelineConfig, account: Account): Promise<Report> {
   const { bucket, region } = config;
   if (!bucket.existing) return { errors: [], notes: [] };
   const at = (rule: string): Finding => ({ path: ["bucket", "existing"], rule, value: bucket.name });
-  const asked = account.s3.send(new HeadBucketCommand({ Bucket: bucket.name }));
-  if (!(await unlessMissing(asked, "NotFound", "NoSuchBucket"))) {
-    return { errors: [at("must exist: have its owner create it, or take bucket.name")], notes: [] };
-  }
+  const sight = await lookAt(account.s3, bucket.name);
+  if (sight !== "there") return { errors: [at(UNUSABLE[sight](region))], notes: [] };
   const { LocationConstraint } = await account.s3.send(new GetBucketLocationCommand({ Bucket: bucket.name }));
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
   const found =

@@ -5,10 +5,9 @@ import { DescribeRepositoriesCommand } from "@aws-sdk/client-ecr";
 import { DescribeRuleCommand } from "@aws-sdk/client-eventbridge";
 import { GetRoleCommand } from "@aws-sdk/client-iam";
 import { GetFunctionCommand, GetPolicyCommand, ListEventSourceMappingsCommand } from "@aws-sdk/client-lambda";
-import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import { paginateListTopics } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { type Account, unlessMissing } from "./account";
+import { type Account, lookAt, unlessMissing } from "./account";
 import type { Plan } from "./plan";
 
 /** Something that is in the account under its name, and that the plan would create. */
@@ -29,8 +28,8 @@ type Planned = (argument: string) => string;
  */
 const FINDERS: Readonly<Record<string, Find>> = {
   aws_s3_bucket: async (planned, { s3 }) => {
-    const Bucket = planned("bucket");
-    return (await unlessMissing(s3.send(new HeadBucketCommand({ Bucket })), "NotFound", "NoSuchBucket")) && Bucket;
+    const bucket = planned("bucket");
+    return (await lookAt(s3, bucket)) === "there" ? bucket : undefined;
   },
   aws_sqs_queue: async (planned, { sqs }) => {
     const asked = sqs.send(new GetQueueUrlCommand({ QueueName: planned("name") }));

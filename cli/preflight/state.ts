@@ -1,11 +1,17 @@
-import { GetBucketVersioningCommand, GetObjectCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
+import { GetBucketVersioningCommand, GetObjectCommand } from "@aws-sdk/client-s3";
 import type { Finding } from "../../config/findings";
 import type { PipelineConfig } from "../../config/schema";
-import { s3Client, unlessMissing } from "./account";
+import { type BucketSight, lookAt, s3Client, unlessMissing } from "./account";
 import type { Report } from "./report";
 
 /** The name that Terraform gives to the default workspace's absence. https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_workspace */
 const workspace = () => process.env.TF_WORKSPACE ?? "default";
+
+const UNUSABLE: Readonly<Record<Exclude<BucketSight, "there">, (bucket: string, region: string) => string>> = {
+  missing: (bucket, region) => `must exist: run npm run bootstrap-state -- --bucket ${bucket} --region ${region}`,
+  forbidden: () => "must be yours to read, and these credentials may not: take others, or backend.s3.assumeRole",
+  elsewhere: (_, region) => `must lie in ${region}: write its own region beside it`,
+};
 
 /** Whether the state's bucket is there and versioned, and who holds the lock. */
 export async function checkState({ backend }: PipelineConfig): Promise<Report> {
@@ -17,11 +23,8 @@ export async function checkState({ backend }: PipelineConfig): Promise<Report> {
   }
   const s3 = s3Client(region, profile);
   try {
-    const there = await unlessMissing(s3.send(new HeadBucketCommand({ Bucket: bucket })), "NotFound", "NoSuchBucket");
-    if (!there) {
-      const region_ = ` --region ${region}`;
-      return { errors: [at(`must exist: run npm run bootstrap-state -- --bucket ${bucket}${region_}`)], notes: [] };
-    }
+    const sight = await lookAt(s3, bucket);
+    if (sight !== "there") return { errors: [at(UNUSABLE[sight](bucket, region))], notes: [] };
     const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket: bucket }));
     const notes =
       Status === "Enabled"

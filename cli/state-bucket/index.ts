@@ -4,7 +4,6 @@ import {
   GetBucketPolicyCommand,
   GetBucketVersioningCommand,
   GetPublicAccessBlockCommand,
-  HeadBucketCommand,
   ListObjectVersionsCommand,
   PutBucketEncryptionCommand,
   PutBucketPolicyCommand,
@@ -14,7 +13,7 @@ import {
   type ServerSideEncryptionByDefault,
 } from "@aws-sdk/client-s3";
 import { arnPartition } from "../../config/partition";
-import { unlessMissing } from "../preflight/account";
+import { lookAt, unlessMissing } from "../preflight/account";
 
 export interface StateBucket {
   readonly bucket: string;
@@ -48,25 +47,18 @@ export async function bootstrapState(s3: S3Client, wanted: StateBucket): Promise
 
 /** @returns whether it was there */
 async function ensureBucket(s3: S3Client, { bucket, region, tell }: StateBucket): Promise<boolean> {
-  const Bucket = bucket;
-  const there = await unlessMissing(s3.send(new HeadBucketCommand({ Bucket })), "NotFound", "NoSuchBucket").catch(
-    (cause: unknown) => {
-      const status = (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-      if (status === 403)
-        throw new BootstrapError(`${bucket} is there and not yours to configure: take another name`, { cause });
-      if (status === 301)
-        throw new BootstrapError(`${bucket} is in another region than ${region}: name that one`, { cause });
-      throw cause;
-    },
-  );
-  if (there) {
+  const sight = await lookAt(s3, bucket);
+  if (sight === "forbidden")
+    throw new BootstrapError(`${bucket} is there and not yours to configure: take another name`);
+  if (sight === "elsewhere") throw new BootstrapError(`${bucket} is in another region than ${region}: name that one`);
+  if (sight === "there") {
     tell(`bucket ${bucket}: is there`);
     return true;
   }
   // us-east-1 is the one region that must not be named. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
   const location =
     region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" } };
-  await s3.send(new CreateBucketCommand({ Bucket, ...location }));
+  await s3.send(new CreateBucketCommand({ Bucket: bucket, ...location }));
   tell(`bucket ${bucket}: created in ${region}`);
   return false;
 }
