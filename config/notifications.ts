@@ -81,6 +81,9 @@ export function entryIdPrefix(pipeline: string): string {
   return `${pipeline}_drops`;
 }
 
+/** Begins the ids of the entries on a bucket that the pipeline creates, where nobody else's can be meant. */
+export const OWN_ENTRY_ID_PREFIX = "drops";
+
 /** For people: `"thumbnails" (s3:ObjectCreated:Put of uploads/*.jpg to arn:aws:sqs:...)`. */
 export function describeEntry({ id, events, prefix = "", suffix = "", arn }: NotificationEntry): string {
   return `"${id}" (${events.join(", ")} of ${prefix}*${suffix} to ${arn})`;

@@ -2,7 +2,7 @@ import { S3BucketNotification } from "@cdktf/provider-aws/lib/s3-bucket-notifica
 import type { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
 import { endingsOf, type KeyEnding } from "../config/key-endings";
-import { type BucketNotifications, entryIdPrefix } from "../config/notifications";
+import { type BucketNotifications, entryIdPrefix, OWN_ENTRY_ID_PREFIX } from "../config/notifications";
 import { readOthers } from "../config/others";
 import type { BucketConfig, PipelineConfig } from "../config/schema";
 import { letGo } from "./let-go";
@@ -79,7 +79,10 @@ class CreatedDropBucket extends Construct implements DropBucket {
     }
     new S3BucketNotification(this, NOTIFICATION, {
       bucket: this.name,
-      ...renderNotifications(dropEntries(notification, this.#endings, "drops"), notification.kind === "eventbridge"),
+      ...renderNotifications(
+        dropEntries(notification, this.#endings, OWN_ENTRY_ID_PREFIX),
+        notification.kind === "eventbridge",
+      ),
       // What is uploaded before the bucket is versioned has no version id to be built by.
       dependsOn: [this.#versioning, ...(notification.dependsOn ?? [])],
     });

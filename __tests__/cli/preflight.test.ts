@@ -50,6 +50,7 @@ function change(actions: string[], after: Record<string, unknown> | null): Resou
 const planned = (queue: object[], more: object = {}) => change(["update"], { bucket: "theirs", queue, ...more });
 
 const AGAIN = "run npm run preflight -- --adopt images, synthesise and plan again";
+const ADD = "have its owner take it away, or set bucket.notifications: none and let them hold both";
 const REMOVES =
   'would remove the notification "thumbnails" (s3:ObjectCreated:Put of photos/*.jpg to arn:aws:sqs:us-east-1:111122223333:thumbnails), which is not this pipeline\'s: ';
 
@@ -80,6 +81,13 @@ describe("a plan", () => {
 
   test.each([[["no-op"]], [["forget"]], [["read"]]])("of %j touches nothing", (actions) => {
     expect(findLosses(change(actions, null), CURRENT, CONFIG)).toStrictEqual([]);
+  });
+
+  test("on a bucket of the pipeline's own may drop what the pipeline put there, and nothing else", () => {
+    const topic = { ...OURS, kind: "topic", arn: "arn:aws:sns:us-east-1:111122223333:image-events" } as const;
+    const entries = [THUMBNAILS, { ...topic, id: "drops" }, { ...topic, id: "drops-tar-gz" }];
+    const created = { ...CONFIG, bucket: { ...CONFIG.bucket, existing: false, notifications: "own" as const } };
+    expect(findLosses(planned([]), { ...CURRENT, entries }, created)).toStrictEqual([`${REMOVES}${ADD}`]);
   });
 
   test("that switches EventBridge off is refused, unless it was the pipeline's that leaves", () => {

@@ -10,6 +10,7 @@ import {
   describeEntry,
   entryIdPrefix,
   type NotificationEntry,
+  OWN_ENTRY_ID_PREFIX,
 } from "../../config/notifications";
 import type { PipelineConfig } from "../../config/schema";
 import type { ResourceChange } from "./plan";
@@ -56,17 +57,20 @@ function withoutEmpty(filter: Readonly<Record<"prefix" | "suffix", string | unde
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined && value !== ""));
 }
 
-/** Whether an entry is the pipeline's: it leads to what the pipeline made, or carries the name of an entry that it makes. */
-export function isOwn({ id, arn }: NotificationEntry, pipeline: string): boolean {
+/** Whether an entry is the pipeline's: it leads to what the pipeline made, or its id begins like those that it gives. */
+export function isOwn({ id, arn }: NotificationEntry, pipeline: string, idPrefix = entryIdPrefix(pipeline)): boolean {
   const { queue, function: startBuild, topic } = names(pipeline);
   const destination = arn.slice(arn.lastIndexOf(":") + 1);
-  const prefix = entryIdPrefix(pipeline);
-  return [queue, startBuild, topic].includes(destination) || id === prefix || id.startsWith(`${prefix}-`);
+  return [queue, startBuild, topic].includes(destination) || id === idPrefix || id.startsWith(`${idPrefix}-`);
 }
 
 /** What of the bucket's notifications are others'. */
-export function othersOf({ bucket, eventbridge, entries }: BucketNotifications, pipeline: string): BucketNotifications {
-  return { bucket, eventbridge, entries: entries.filter((entry) => !isOwn(entry, pipeline)) };
+export function othersOf(
+  { bucket, eventbridge, entries }: BucketNotifications,
+  pipeline: string,
+  idPrefix?: string,
+): BucketNotifications {
+  return { bucket, eventbridge, entries: entries.filter((entry) => !isOwn(entry, pipeline, idPrefix)) };
 }
 
 /**
@@ -82,16 +86,21 @@ export function findLosses(
   // What is forgotten or left alone stays as it is.
   if (!actions.some((action) => ["create", "update", "delete"].includes(action))) return [];
   const planned = actions.includes("create") || actions.includes("update") ? plannedOf(change) : undefined;
-  const remedy = planned
-    ? `run npm run preflight -- --adopt ${config.name}, synthesise and plan again`
-    : "set bucket.notifications: leaving and apply, then none";
-  const lost = othersOf(current, config.name).entries.flatMap((entry) => {
+  const remedy = remedyFor(config, planned !== undefined);
+  const idPrefix = config.bucket.existing ? undefined : OWN_ENTRY_ID_PREFIX;
+  const lost = othersOf(current, config.name, idPrefix).entries.flatMap((entry) => {
     if (planned?.entries.some((each) => isSame(each, entry))) return [];
     const verb = planned?.entries.some(({ id }) => id === entry.id) ? "change" : "remove";
     return [`would ${verb} the notification ${describeEntry(entry)}, which is not this pipeline's: ${remedy}`];
   });
   if (!current.eventbridge || planned?.eventbridge || maySwitchOff(config)) return lost;
   return [...lost, `would switch EventBridge off, which others may rely on: ${remedy}`];
+}
+
+function remedyFor({ name, bucket }: Pick<PipelineConfig, "name" | "bucket">, kept: boolean): string {
+  if (!bucket.existing) return "have its owner take it away, or set bucket.notifications: none and let them hold both";
+  if (kept) return `run npm run preflight -- --adopt ${name}, synthesise and plan again`;
+  return "set bucket.notifications: leaving and apply, then none";
 }
 
 /** Where it was the pipeline that had it switched on. */
