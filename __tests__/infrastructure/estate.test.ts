@@ -224,6 +224,12 @@ test("outputs are parameters of SSM by choice, one for each text and each reposi
   expect(synthesise().counts()).not.toHaveProperty("aws_ssm_parameter");
 });
 
+test("what other owners must add is no parameter", () => {
+  const pipeline = synthesise({ bucket: { existing: "theirs" }, outputs: { ssm: { prefix: "/images" } } });
+  expect(pipeline.output).toHaveProperty("bucket_owner_must_add");
+  expect(pipeline.text).not.toContain("/images/bucket_owner_must_add");
+});
+
 /** Outputs in docs/outputs.md, in its order. */
 function documented(): string[] {
   const page = readFileSync(join(ROOT, "docs/outputs.md"), "utf8");
