@@ -49,7 +49,7 @@ const THEIRS = {
 /** The same after they let go of the notifications, so that another state can have them. */
 const THEIRS_AFTER = {
   provider: THEIRS.provider,
-  resource: { ...THEIRS.resource, aws_s3_bucket_notification: {} },
+  resource: { aws_s3_bucket: THEIRS.resource.aws_s3_bucket, aws_sqs_queue: THEIRS.resource.aws_sqs_queue },
   removed: [{ from: "aws_s3_bucket_notification.shared", lifecycle: { destroy: false } }],
 };
 
