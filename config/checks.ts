@@ -12,6 +12,7 @@ import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
 import { partition } from "./partition";
+import { checkExclusions } from "./providers";
 import type { Draft } from "./resolve";
 import type { PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";
@@ -34,6 +35,7 @@ export function checkPipeline(draft: Draft): Finding[] {
     ...checkStream(draft),
     ...checkExisting(draft),
     ...checkVpc(draft),
+    ...checkExclusions(draft),
   ];
   if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
     found.push({

@@ -54,6 +54,9 @@ export const IMAGE_TAG_LENGTH = { min: 1, max: 128 } as const;
  */
 export const MOVING_TAGS = { max: 48 } as const;
 
+/** Moving tags of a service whose other tags are immutable: the filters that exclude tags. https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html */
+export const MOVING_TAGS_BESIDE_IMMUTABLE = { max: 5 } as const;
+
 /**
  * Tags of one's own on each AWS resource, and characters of their keys and values. AWS takes 50 tags; one names the pipeline.
  * https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html

@@ -17,6 +17,7 @@ import * as limits from "./limits";
 import { notificationsSchema, type NotificationsKind } from "./notifications";
 import { outputsSchema, type OutputsConfig } from "./outputs";
 import { type ProviderConfig, providerSchema } from "./provider";
+import { type ProvidersConfig, providersSchema } from "./providers";
 import { type RolesConfig, rolesSchema } from "./roles";
 import { type StreamConfig, streamOptions } from "./stream";
 import { triggerSchema, type TriggerConfig } from "./trigger";
@@ -242,6 +243,7 @@ export const pipelineSchema = z
       .optional(),
     roles: rolesSchema,
     backend: backendSchema.default({ local: {} }),
+    providers: providersSchema,
     protect: z
       .boolean()
       .meta({
@@ -351,6 +353,7 @@ export interface PipelineConfig {
   readonly packaging: "archive" | "prebuilt";
   readonly roles: RolesConfig;
   readonly backend: BackendConfig;
+  readonly providers: ProvidersConfig;
   /** No plan may destroy a repository or the bucket of the drops. */
   readonly protect: boolean;
   readonly outputs: OutputsConfig;

@@ -19,3 +19,15 @@ export class UnknownResourceTypeError extends Error {
     );
   }
 }
+
+/** A pipeline has not the one resource that was asked for. */
+export class ResourceNotFoundError extends Error {
+  override readonly name = "ResourceNotFoundError";
+
+  constructor(type: string, path: string, found: readonly string[], paths: readonly string[]) {
+    const count = found.length === 0 ? "none" : `${found.length} (${found.join(", ")})`;
+    const remedy =
+      paths.length === 0 ? "this pipeline makes nothing of that type" : `end the path in one of: ${paths.join(", ")}`;
+    super(`expected one ${type} whose path ends in "${path}", found ${count}; ${remedy}`);
+  }
+}

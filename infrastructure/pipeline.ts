@@ -1,7 +1,8 @@
+import type { TerraformElement } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import { parsePipeline } from "../config/parse";
-import type { PipelineConfig, PipelineInput } from "../config/schema";
+import type { PipelineConfig } from "../config/schema";
 import { BuildRole, type BuildSurroundings } from "./build-role";
 import { addBucketPolicy } from "./bucket-policy";
 import { type DropBucket, dropBucket } from "./drop-bucket";
@@ -10,7 +11,9 @@ import { letGo } from "./let-go";
 import { type LogGroup, logGroup } from "./log-group";
 import { type Outputs, pipelineOutputs } from "./outputs";
 import { Parameters } from "./parameters";
+import { completeProps, type PipelineProps } from "./pipeline-props";
 import { addRepositoryPolicies } from "./registry";
+import { findResource, type ResourceType } from "./resources";
 import { logStream, Service } from "./service";
 import { Surroundings } from "./surroundings";
 import { PIPELINE_TAG } from "./tags";
@@ -62,6 +65,19 @@ export class CheckedPipeline extends Construct {
     if (config.outputs.ssm) new Parameters(this, "parameters", { ...config.outputs.ssm, outputs: this.outputs });
   }
 
+  /**
+   * Any resource or data source of the pipeline, to override what no option says or to refer to it.
+   * @param type its class, of `@cdktf/provider-aws/lib/...`
+   * @param path how its path ends, such as `trigger/queue`, where there are several of the type; the paths stand in the JSON, as `//.metadata.path`
+   * @throws ResourceNotFoundError where none or several match; it lists the paths.
+   *
+   * @example
+   * pipeline.resource(SqsQueue, "trigger/queue").addOverride("sqs_managed_sse_enabled", false);
+   */
+  resource<T extends TerraformElement>(type: ResourceType<T>, path = ""): T {
+    return findResource(this, type, path);
+  }
+
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
     const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds);
     const scope = new Construct(this, "services");
@@ -107,16 +123,16 @@ function retire(services: Construct, name: string): void {
 }
 
 /**
- * A pipeline in a stack of your own, whose AWS provider says where and with which default tags. `region`, `backend`
- * and `tags` are the stack's business then; {@link PipelineStack} makes a whole stack of them. With `packaging:
- * archive`, the default, the stack also needs an archive provider (`new ArchiveProvider(this, "archive")`).
+ * A pipeline in a stack of your own, whose AWS provider says where and with which default tags. {@link PipelineStack} makes a whole stack of
+ * one. With `packaging: archive`, the default, the stack also needs an archive provider (`new ArchiveProvider(this, "archive")`); in a stack
+ * whose runs plan and apply on different machines, `packaging: prebuilt` is right.
  *
  * @example
- * new Pipeline(this, "images", { name: "images", region: "us-east-1", bucket: "image-drops", services: ["api"] });
+ * new Pipeline(this, "images", { name: "images", bucket: "image-drops", services: ["api"] });
  */
 export class Pipeline extends CheckedPipeline {
-  /** @throws ConfigError that lists everything wrong with `input` */
-  constructor(scope: Construct, id: string, input: PipelineInput) {
-    super(scope, id, parsePipeline(input));
+  /** @throws ConfigError that lists everything wrong with `props` */
+  constructor(scope: Construct, id: string, props: PipelineProps) {
+    super(scope, id, parsePipeline(completeProps(scope, props)));
   }
 }

@@ -17,6 +17,7 @@ import { PUBLISHERS } from "./publishers";
 import { allowPulls } from "./registry";
 import type { Role } from "./role";
 import { streamVariables } from "./stream-variables";
+import { excludeMovingTags, tagMutability } from "./tag-mutability";
 import { PIPELINE_TAG } from "./tags";
 import { BUILDSPEC } from "./tools";
 
@@ -53,8 +54,7 @@ export class Service extends Construct {
     const { kmsKey } = pipeline.encryption;
     const repository = new EcrRepository(this, "repository", {
       name: service.repository,
-      // Moving tags move. Hash tags are kept from moving by the publisher: version 5 of the provider knows all or nothing.
-      imageTagMutability: "MUTABLE",
+      imageTagMutability: tagMutability(service, pipeline),
       imageScanningConfiguration: { scanOnPush: pipeline.repositories.scanOnPush },
       encryptionConfiguration: [
         kmsKey === undefined ? { encryptionType: "AES256" } : { encryptionType: "KMS", kmsKey },
@@ -64,6 +64,7 @@ export class Service extends Construct {
       // What a shared role tells the pipeline's repositories from others by.
       tags: { [PIPELINE_TAG]: pipeline.name },
     });
+    excludeMovingTags(repository, service, pipeline);
     new EcrLifecyclePolicy(this, "lifecycle", {
       repository: repository.name,
       policy: renderLifecycle(service.movingTags, pipeline.repositories),

@@ -16,9 +16,9 @@ const TERRAFORM_VERSIONS = ">= 1.10.0, < 2.0.0";
 
 /**
  * Short sources, so that Terraform and OpenTofu each take them from their own registry; the lower bound is the
- * bindings' version and comes first.
+ * bindings' version and comes first (config/providers.ts).
  */
-const AWS_PROVIDER = { source: "hashicorp/aws", version: ">= 5.100.0, < 7.0.0" };
+const AWS_SOURCE = "hashicorp/aws";
 const ARCHIVE_PROVIDER = { source: "hashicorp/archive", version: ">= 2.7.1, < 3.0.0" };
 
 /** A pipeline as a stack of its own: provider, backend, outputs. */
@@ -34,7 +34,7 @@ export class PipelineStack extends TerraformStack {
     this.#addOutputs();
   }
 
-  #addProviders({ region, tags, name, packaging, provider }: PipelineConfig): void {
+  #addProviders({ region, tags, name, packaging, provider, providers }: PipelineConfig): void {
     const { assumeRole, allowedAccountIds } = provider;
     new AwsProvider(this, "aws", {
       region,
@@ -42,7 +42,7 @@ export class PipelineStack extends TerraformStack {
       ...(allowedAccountIds.length > 0 && { allowedAccountIds: [...allowedAccountIds] }),
       defaultTags: [{ tags: { ...tags, [PIPELINE_TAG]: name } }],
     });
-    this.addOverride("terraform.required_providers.aws", AWS_PROVIDER);
+    this.addOverride("terraform.required_providers.aws", { source: AWS_SOURCE, version: providers.aws });
     if (packaging !== "archive") return;
     new ArchiveProvider(this, "archive");
     this.addOverride("terraform.required_providers.archive", ARCHIVE_PROVIDER);

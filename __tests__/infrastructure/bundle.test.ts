@@ -13,7 +13,7 @@ function bundleElsewhere(name: FunctionName): string {
   const folder = mkdtempSync(join(tmpdir(), "elsewhere-"));
   const copy = join(folder, "deeper/down");
   try {
-    for (const part of ["core", "functions", "infrastructure/bundle.ts"]) {
+    for (const part of ["core", "functions", "infrastructure/bundle.ts", "infrastructure/compile-function.ts"]) {
       cpSync(join(root, part), join(copy, part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));

@@ -1,3 +1,4 @@
+import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { TerraformStack, TerraformVariable, Testing } from "cdktf";
 import { ConfigError } from "../../config/errors";
 import { Pipeline } from "../../infrastructure/pipeline";
@@ -128,6 +129,35 @@ describe("in a stack of one's own", () => {
     const topic = new TerraformVariable(stack, "topic", { type: "string" });
     new Pipeline(stack, "images", pipelineInput({ defaults: { environment: { TOPIC: topic.stringValue } } }));
     expect(Testing.synth(stack)).toContain('"value": "${var.topic}"');
+  });
+
+  test("the region is that of the stack's provider", () => {
+    const stack = new TerraformStack(Testing.app(), "estate");
+    new AwsProvider(stack, "other", { alias: "other", region: "eu-west-1" });
+    new AwsProvider(stack, "aws", { region: "cn-north-1" });
+    const services = [{ name: "api", compute: { type: "BUILD_LAMBDA_1GB" as const } }];
+    const error = thrownBy(() => new Pipeline(stack, "images", { name: "images", bucket: "image-drops", services }));
+    expect((error as Error).message).toContain("services[0].compute.type: ");
+    expect((error as Error).message).toContain("cn-north-1");
+  });
+
+  test.each([
+    [
+      { region: undefined },
+      "region: is required: give it here, or create the stack's AwsProvider, without an alias and with a region, before the pipeline",
+    ],
+    [
+      { backend: { local: {} } },
+      "backend: must not be given to a pipeline inside a stack: give the stack a backend, or take PipelineStack",
+    ],
+    [
+      { tags: { team: "platform" } },
+      "tags: must not be given to a pipeline inside a stack: give the stack's AwsProvider default tags, or take PipelineStack",
+    ],
+  ])("with %j it is told what the stack has to say", (changes, problem) => {
+    const stack = new TerraformStack(Testing.app(), "estate");
+    const error = thrownBy(() => new Pipeline(stack, "images", { ...pipelineInput(), ...changes }));
+    expect((error as Error).message).toBe(`${problem}\n1 problem in the configuration`);
   });
 
   test("what is wrong is said before anything is made", () => {

@@ -174,6 +174,19 @@ describe("the repository", () => {
     });
   });
 
+  test.each([
+    [">= 5.100.0, < 7.0.0", ["staging"], "MUTABLE", undefined],
+    [">= 6.7.9, < 7.0.0", [], "MUTABLE", undefined],
+    [">= 6.8.0, < 7.0.0", ["staging", "latest"], "IMMUTABLE_WITH_EXCLUSION", [exclude("staging"), exclude("latest")]],
+    [">= 6.9.0, < 7.0.0", [], "IMMUTABLE", undefined],
+  ])("of providers %s with moving tags %j is %s", (aws, movingTags, mutability, filters) => {
+    const repository = synthesise({ providers: { aws }, services: [{ name: "api", movingTags }] }).resource(
+      "aws_ecr_repository",
+    );
+    expect(repository.image_tag_mutability).toBe(mutability);
+    expect(repository.image_tag_mutability_exclusion_filter).toStrictEqual(filters);
+  });
+
   test("is not scanned where that is not wanted", () => {
     const { image_scanning_configuration } = synthesise({ repositories: { scanOnPush: false } }).resource(
       "aws_ecr_repository",
@@ -238,4 +251,8 @@ function keeps(tag: string, rulePriority: number) {
     selection: { tagStatus: "tagged", tagPatternList: [tag], countType: "imageCountMoreThan", countNumber: 1 },
     action: { type: "expire" },
   };
+}
+
+function exclude(filter: string) {
+  return { filter, filter_type: "WILDCARD" };
 }

@@ -7,7 +7,13 @@ const { bundleFunction: build } =
   jest.requireActual<typeof import("../../infrastructure/bundle")>("../../infrastructure/bundle");
 
 const root = join(__dirname, "../..");
-const SOURCES = ["core", "functions", "infrastructure/bundle.ts", "package-lock.json"];
+const SOURCES = [
+  "core",
+  "functions",
+  "infrastructure/bundle.ts",
+  "infrastructure/compile-function.ts",
+  "package-lock.json",
+];
 const kept = join(root, "node_modules/.cache/bundles");
 const bundles = new Map<FunctionName, Buffer>();
 

@@ -1,0 +1,34 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundleFunction, FUNCTIONS } from "../infrastructure/bundle";
+
+const root = join(__dirname, "..");
+const dist = join(root, "dist");
+
+/** Makes dist/, all that the package holds beside the JSON Schema: nothing in it needs TypeScript, esbuild or the programs' sources. */
+function main(): void {
+  rmSync(dist, { recursive: true, force: true });
+  execFileSync(
+    process.execPath,
+    [require.resolve("typescript/bin/tsc"), "--project", join(__dirname, "tsconfig.json")],
+    {
+      stdio: "inherit",
+    },
+  );
+  // It compiles the sources of the programs, which are not in the package.
+  for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/compile-function.${ending}`));
+  cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
+  mkdirSync(join(dist, "bundles"));
+  for (const name of FUNCTIONS) writeFileSync(join(dist, "bundles", `${name}.js`), bundleFunction(name));
+  command("publish-image", "../bundles/publish-image.js");
+  command("buildspec", "../cli/buildspec.js");
+}
+
+/** A program to call by name, where the package is installed. */
+function command(name: string, program: string): void {
+  mkdirSync(join(dist, "bin"), { recursive: true });
+  writeFileSync(join(dist, "bin", `${name}.js`), `#!/usr/bin/env node\nrequire("${program}");\n`, { mode: 0o755 });
+}
+
+main();
