@@ -7,6 +7,7 @@
 export { CheckedPipeline, Pipeline } from "./infrastructure/pipeline";
 export type { PipelineProps } from "./infrastructure/pipeline-props";
 export { PipelineStack } from "./infrastructure/stack";
+export type { ResourceType } from "./infrastructure/resources";
 export { Service } from "./infrastructure/service";
 export type { DropBucket } from "./infrastructure/drop-bucket";
 export type { Trigger, TriggerOutputs } from "./infrastructure/triggers/trigger";

@@ -1,20 +1,14 @@
 /**
  * The configuration without CDKTF: reading, checking and filling in defaults.
  *
- * @module s3-codebuild-trigger/config
+ * @module config
  */
 export { ConfigError, type Problem } from "./errors";
 export { jsonSchema } from "./json-schema";
 export { loadPipelines, type LoadedPipelines } from "./load";
 export { parsePipeline } from "./parse";
 export type { BackendConfig } from "./backend";
-export type {
-  BucketConfig,
-  PipelineConfig,
-  PipelineInput,
-  RepositoriesConfig,
-  ServiceConfig,
-} from "./schema";
+export type { BucketConfig, PipelineConfig, PipelineInput, RepositoriesConfig, ServiceConfig } from "./schema";
 export type { ComputeConfig } from "./compute";
 export type { ProvidersConfig } from "./providers";
 export type { StreamConfig } from "./stream";

@@ -11,7 +11,7 @@ const OF_THE_STACK = ["backend", "tags"] as const;
  * A pipeline as `pipeline.yaml` has it (docs/configuration.md lists every option), without `backend` and `tags`: they are the
  * business of the stack that it is put into. So are the versions of its providers; `providers` says here which they are.
  */
-export interface PipelineProps extends Omit<PipelineInput, "region" | (typeof OF_THE_STACK)[number]> {
+export interface PipelineProps extends Omit<PipelineInput, "region" | "backend" | "tags"> {
   /** The region that the stack's AWS provider works in. @default - as that provider says */
   readonly region?: string;
 }

@@ -13,7 +13,7 @@ export type ResourceType<T extends TerraformElement> = (abstract new (...args: n
  * @throws ResourceNotFoundError where none or several match.
  */
 export function findResource<T extends TerraformElement>(scope: IConstruct, type: ResourceType<T>, path: string): T {
-  const candidates = scope.node.findAll().flatMap((child) => (child instanceof type ? [child as unknown as T] : []));
+  const candidates = scope.node.findAll().flatMap((child) => (child instanceof type ? [child] : []));
   const pathOf = (child: IConstruct) => child.node.path.slice(scope.node.path.length + 1);
   const found = candidates.filter((child) => path === "" || `/${pathOf(child)}`.endsWith(`/${path}`));
   const [resource] = found;
