@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { bucketName, kmsKeyArn, region as regionRule } from "../config/fields";
+import { bucketName, region as regionRule, stateKmsKeyArn } from "../config/fields";
 import { brokenRule } from "../config/findings";
 import { s3Client } from "./preflight/account";
 import { BootstrapError, bootstrapState } from "./state-bucket";
@@ -67,7 +67,7 @@ function parseOptions(args: readonly string[]) {
   const rules = [
     ["--bucket", bucketName, bucket],
     ["--region", regionRule, region],
-    ...(kmsKey === undefined ? [] : [["--kms-key", kmsKeyArn, kmsKey] as const]),
+    ...(kmsKey === undefined ? [] : [["--kms-key", stateKmsKeyArn, kmsKey] as const]),
   ] as const;
   for (const [option, schema, value] of help ? [] : rules) {
     const broken = brokenRule(schema, value);

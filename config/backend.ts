@@ -1,6 +1,7 @@
 import { z } from "zod";
 import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
+import * as identifier from "./identifiers";
 import * as limits from "./limits";
 
 /** Where Terraform keeps the state, with every default filled in. */
@@ -48,10 +49,10 @@ const s3 = z
           "Lock the state by a file beside it; false only for a store that is like S3 and knows no conditional writes.",
       })
       .default(true),
-    kmsKey: field.kmsKeyArn
+    kmsKey: field.stateKmsKeyArn
       .meta({ description: "ARN of the KMS key that encrypts the state. Default: what the bucket says." })
       .optional(),
-    assumeRole: field.roleArn
+    assumeRole: identifier.roleArn
       .meta({ description: "ARN of the role that reads and writes the state. Default: whoever runs Terraform." })
       .optional(),
     workspaceKeyPrefix: field.stateKey

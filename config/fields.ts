@@ -256,17 +256,13 @@ export const cloudTag = z
     "must be lower-case letters, digits, colons, hyphens and underscores, the first and last a letter or digit",
   );
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
-export const kmsKeyArn = z
+/** Who reads and writes states names the key only to S3, so an alias will do. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+export const stateKmsKeyArn = z
   .string()
   .regex(
     /^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)\/[A-Za-z0-9/_-]+$/,
     "must be the ARN of a KMS key or of its alias",
   );
-
-export const roleArn = z
-  .string()
-  .regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]+$/, "must be the ARN of an IAM role");
 
 export const profile = z.string().regex(/^[^\s\][]+$/, "must be the name of a profile, without spaces or brackets");
 

@@ -17,7 +17,7 @@ test("a workspace is named or chosen by tags", () => {
 
 test.each([
   ["kmsKey", "alias/state", "must be the ARN of a KMS key or of its alias"],
-  ["assumeRole", "writer", "must be the ARN of an IAM role"],
+  ["assumeRole", "writer", "must be the ARN of a role, such as arn:aws:iam::111122223333:role/builds"],
   ["workspaceKeyPrefix", "/teams", "must not begin or end with a slash"],
   ["profile", "my profile", "must be the name of a profile, without spaces or brackets"],
 ])("backend.s3.%s %j is refused", (option, value, rule) => {
