@@ -1,8 +1,10 @@
+import { resourceOfArn } from "../config/identifiers";
 import { names } from "../config/names";
 import { arnPartition } from "../config/partition";
 import type { PipelineConfig } from "../config/schema";
 import { UnknownResourceTypeError } from "./errors";
 import type { Statement } from "./policies";
+import { PIPELINE_TAG } from "./tags";
 
 export interface DeployerPolicyOptions {
   /** Account of the pipeline. @default - the one that provider.allowedAccountIds lists, or any: a role's policy grants nothing elsewhere */
@@ -62,7 +64,7 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
   aws_s3_bucket_lifecycle_configuration: [
     of("s3", "buckets", "GetLifecycleConfiguration", "PutLifecycleConfiguration"),
   ],
-  aws_s3_bucket_notification: [of("s3", "buckets", "GetBucketNotification", "PutBucketNotification")],
+  aws_s3_bucket_notification: [of("s3", "dropBucket", "GetBucketNotification", "PutBucketNotification")],
   aws_s3_object: [
     of(
       "s3",
@@ -76,6 +78,11 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
     ),
     // To delete every version.
     of("s3", "toolsBucket", "ListBucketVersions"),
+  ],
+  aws_ssm_parameter: [
+    of("ssm", "parameters", "AddTagsToResource", "DeleteParameter", "GetParameter", "GetParameters", "PutParameter"),
+    of("ssm", "parameters", "ListTagsForResource", "RemoveTagsFromResource"),
+    of("ssm", "everything", "DescribeParameters"),
   ],
   aws_cloudwatch_log_group: [
     of(
@@ -236,6 +243,7 @@ export function deployerPolicy(
     })),
     ...renderRoles(config, types, arns),
     ...renderMappings(types, arns),
+    ...renderRetired(config, arns),
     ...renderKey(config),
     ...renderNetwork(config),
     ...renderState(config),
@@ -287,6 +295,22 @@ function renderMappings(types: ReadonlySet<string>, arns: Arns): Statement[] {
   ];
 }
 
+/** Before Terraform lets go of a repository, it reads it. What it is called is no longer written down, but it carries the pipeline's tag. */
+function renderRetired({ name, retired }: PipelineConfig, arns: Arns): Statement[] {
+  if (retired.length === 0) return [];
+  return [
+    {
+      Sid: "LetGo",
+      Effect: "Allow",
+      Action: ["DescribeRepositories", "GetLifecyclePolicy", "GetRepositoryPolicy", "ListTagsForResource"].map(
+        (operation) => `ecr:${operation}`,
+      ),
+      Resource: arns.allRepositories,
+      Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: name } },
+    },
+  ];
+}
+
 /** To write the tools zip, and for the grants of repositories. */
 function renderKey({ encryption, tools }: PipelineConfig): Statement[] {
   const Resource = [encryption.kmsKey, tools.kmsKey].filter((key) => key !== undefined);
@@ -312,22 +336,39 @@ function renderNetwork({ vpc }: PipelineConfig): Statement[] {
 /** https://developer.hashicorp.com/terraform/language/backend/s3#s3-bucket-permissions */
 function renderState({ backend, region }: PipelineConfig): Statement[] {
   if (backend.kind !== "s3") return [];
+  const { key, assumeRole, lockfile, workspaceKeyPrefix } = backend;
+  // Then that role does the rest.
+  if (assumeRole !== undefined) {
+    return [{ Sid: "BecomeStateWriter", Effect: "Allow", Action: "sts:AssumeRole", Resource: assumeRole }];
+  }
   const bucket = `arn:${arnPartition(region)}:s3:::${backend.bucket}`;
-  const state = `${bucket}/${backend.key}`;
+  const keys = [key, ...(workspaceKeyPrefix === undefined ? [] : [`${workspaceKeyPrefix}/*/${key}`])];
+  const states = keys.map((each) => `${bucket}/${each}`);
   return [
     { Sid: "FindState", Effect: "Allow", Action: "s3:ListBucket", Resource: bucket },
     {
       Sid: "KeepState",
       Effect: "Allow",
       Action: ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-      Resource: [state, `${state}.tflock`],
+      Resource: states.flatMap((state) => (lockfile ? [state, `${state}.tflock`] : [state])),
     },
+    ...renderStateKey(backend.kmsKey),
   ];
+}
+
+function renderStateKey(arn: string | undefined): Statement[] {
+  if (arn === undefined) return [];
+  const common = { Sid: "EncryptState", Effect: "Allow", Action: ["kms:Decrypt", "kms:GenerateDataKey"] } as const;
+  const named = resourceOfArn(arn);
+  if (!named.startsWith("alias/")) return [{ ...common, Resource: arn }];
+  // A policy that names an alias as the resource allows nothing: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+  const Condition = { "ForAnyValue:StringEquals": { "kms:ResourceAliases": named } };
+  return [{ ...common, Resource: arn.replace(named, "key/*"), Condition }];
 }
 
 /** Names by prefix end in the underscore that no pipeline's name holds (config/names.ts), so no other pipeline's things match. */
 function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
-  const { name, region, bucket, tools, roles, services, trigger, logs, provider } = config;
+  const { name, region, bucket, tools, roles, services, trigger, logs, outputs, provider } = config;
   const derived = names(name);
   const [only, ...others] = provider.allowedAccountIds;
   const owner = account ?? (others.length === 0 ? only : undefined) ?? "*";
@@ -350,6 +391,7 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
       ...(tools.existing === undefined ? [toolsBucket] : []),
       ...(trigger.kind === "cloudtrail" && trigger.trail ? [bucketArn(derived.trailBucket(digits, region))] : []),
     ],
+    dropBucket: bucketArn(bucket.name),
     toolsBucket,
     toolsObject: `${toolsBucket}/${tools.prefix}publish-image.zip`,
     // With the streams' part, as some calls name a group.
@@ -366,6 +408,8 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
     repositories: services
       .filter(({ existingRepository }) => !existingRepository)
       .map(({ repository }) => arn("ecr", `repository/${repository}`)),
+    allRepositories: arn("ecr", "repository/*"),
+    parameters: arn("ssm", `parameter${outputs.ssm?.prefix ?? ""}/*`),
     projects: arn("codebuild", `project/${derived.buildProject("*")}`),
     rules: arn("events", `rule/${bus}${derived.serviceRule("*")}`),
     trail: arn("cloudtrail", `trail/${derived.trail}`),

@@ -44,6 +44,7 @@ test("a pipeline's policy names what the pipeline makes, in the account", () => 
   );
   expect(resources).toStrictEqual({
     Buckets: ["arn:aws:s3:::a-drops", "arn:aws:s3:::a-tools-111122223333-us-east-1"],
+    DropBucket: "arn:aws:s3:::a-drops",
     ToolsObject: "arn:aws:s3:::a-tools-111122223333-us-east-1/publish-image.zip",
     ToolsBucket: "arn:aws:s3:::a-tools-111122223333-us-east-1",
     LogGroups: [
@@ -149,6 +150,7 @@ defaults: { repository: { existing: "p/{service}" } }
     ["Queues", ["arn:aws:sqs:us-east-1:*:a_drops", "arn:aws:sqs:us-east-1:*:a_dead-letters"]],
     ["Function", "arn:aws:lambda:us-east-1:*:function:a_start-build"],
     ["EventSourceMappings", "arn:aws:lambda:us-east-1:*:event-source-mapping:*"],
+    ["Rules", "arn:aws:events:us-east-1:*:rule/a_*"],
     ["Projects", "arn:aws:codebuild:us-east-1:*:project/a_*"],
     ["PassRoles", [role]],
     ["FeedFunction", "*"],
@@ -183,6 +185,91 @@ vpc: { id: vpc-01234567, subnets: [subnet-01234567], securityGroups: [sg-0123456
       Resource: ["arn:aws:s3:::our-state/a.tfstate", "arn:aws:s3:::our-state/a.tfstate.tflock"],
     },
   ]);
+});
+
+test("of a bucket whose notifications are adopted, the notifications and nothing else", () => {
+  const others = join(folder, "notifications.a.json");
+  writeFileSync(others, '{ "bucket": "drops", "eventbridge": false, "entries": [] }');
+  const statements = statementsOf(A.replace("a-drops", "{ existing: drops, notifications: adopt }"), "a");
+  expect(statements.filter(({ Resource }) => [Resource].flat().includes("arn:aws:s3:::drops"))).toEqual([
+    {
+      Sid: "DropBucket",
+      Effect: "Allow",
+      Action: ["s3:GetBucketNotification", "s3:PutBucketNotification"],
+      Resource: "arn:aws:s3:::drops",
+    },
+  ]);
+});
+
+test("parameters of the pipeline's prefix, where outputs are written there", () => {
+  const statements = statementsOf(`${A}outputs: { ssm: { prefix: /images } }\n`, "--account", "111122223333", "a");
+  expect(statements.filter(({ Action }) => [Action].flat().some((action) => action.startsWith("ssm:")))).toEqual([
+    {
+      Sid: "Parameters",
+      Effect: "Allow",
+      Action: [
+        "ssm:AddTagsToResource",
+        "ssm:DeleteParameter",
+        "ssm:GetParameter",
+        "ssm:GetParameters",
+        "ssm:ListTagsForResource",
+        "ssm:PutParameter",
+        "ssm:RemoveTagsFromResource",
+      ],
+      Resource: "arn:aws:ssm:us-east-1:111122223333:parameter/images/*",
+    },
+    { Sid: "Everything", Effect: "Allow", Action: ["ssm:DescribeParameters"], Resource: "*" },
+  ]);
+});
+
+test("repositories of retired services may be read, by the pipeline's tag", () => {
+  expect(statementsOf(`${A}retired: [old]\n`, "a").find(({ Sid }) => Sid === "LetGo")).toEqual({
+    Sid: "LetGo",
+    Effect: "Allow",
+    Action: [
+      "ecr:DescribeRepositories",
+      "ecr:GetLifecyclePolicy",
+      "ecr:GetRepositoryPolicy",
+      "ecr:ListTagsForResource",
+    ],
+    Resource: "arn:aws:ecr:us-east-1:*:repository/*",
+    Condition: { StringEquals: { "aws:ResourceTag/s3-codebuild-trigger:pipeline": "a" } },
+  });
+});
+
+describe("the state", () => {
+  const stateStatements = (options: string) =>
+    statementsOf(`${A}backend: { s3: { bucket: our-state, ${options} } }\n`, "a")
+      .filter(({ Sid }) => Sid.includes('State'))
+      .map(({ Sid, Resource }) => [Sid, Resource]);
+  const bucket = "arn:aws:s3:::our-state";
+
+  test("with a role that writes it takes that role alone", () => {
+    const role = "arn:aws:iam::111122223333:role/states";
+    expect(stateStatements(`assumeRole: "${role}"`)).toEqual([["BecomeStateWriter", role]]);
+  });
+
+  test("without a lock file, and in workspaces, is just those objects", () => {
+    expect(stateStatements("lockfile: false, workspaceKeyPrefix: teams")).toEqual([
+      ["FindState", bucket],
+      ["KeepState", [`${bucket}/a.tfstate`, `${bucket}/teams/*/a.tfstate`]],
+    ]);
+  });
+
+  test.each([
+    ["key/00000000-0000-0000-0000-000000000001", "key/00000000-0000-0000-0000-000000000001", undefined],
+    ["alias/state", "key/*", { "ForAnyValue:StringEquals": { "kms:ResourceAliases": "alias/state" } }],
+  ])("is encrypted by %s", (named, resource, condition) => {
+    const account = "arn:aws:kms:us-east-1:111122223333:";
+    const backend = `backend: { s3: { bucket: our-state, kmsKey: "${account}${named}" } }\n`;
+    expect(statementsOf(A + backend, "a").find(({ Sid }) => Sid === "EncryptState")).toEqual({
+      Sid: "EncryptState",
+      Effect: "Allow",
+      Action: ["kms:Decrypt", "kms:GenerateDataKey"],
+      Resource: `${account}${resource}`,
+      ...(condition && { Condition: condition }),
+    });
+  });
 });
 
 test.each(["lambda", "topic", "{ eventbridge: { direct: true } }", "{ cloudtrail: { trail: true } }"])(

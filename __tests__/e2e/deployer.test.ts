@@ -20,12 +20,15 @@ const MINUTES = 60_000;
 const YAML = `
 name: dep
 region: us-east-1
+protect: false
 bucket: dep-drops
+outputs: { ssm: { prefix: /dep } }
 repositories: { pullAccounts: ["444455556666"] }
 services: [api]
 ---
 name: dep-topic
 region: us-east-1
+protect: false
 bucket: dep-topic-drops
 trigger: topic
 roles: { builds: shared, path: /teams/, namePrefix: corp- }
@@ -34,6 +37,7 @@ services: [api]
 ---
 name: dep-lambda
 region: us-east-1
+protect: false
 bucket: dep-lambda-drops
 trigger: lambda
 repositories: { prefix: lambda/ }
@@ -41,6 +45,7 @@ services: [api]
 ---
 name: dep-trail
 region: us-east-1
+protect: false
 bucket: dep-trail-drops
 trigger: { cloudtrail: { trail: true } }
 repositories: { prefix: trail/ }

@@ -245,6 +245,11 @@ function ofJson(call: DeployerCall, place: Place): CallPermission[] {
       );
       return [...one("events", resource, operation === "PutRule" ? input.Tags : undefined), ...roles];
     }
+    case "ssm": {
+      if (operation === "DescribeParameters") return one("ssm", "*");
+      const name = text(input.Name ?? input.ResourceId ?? (input.Names as string[] | undefined)?.[0]);
+      return one("ssm", arn(place, "ssm", `parameter${name}`), input.Tags, "AddTagsToResource");
+    }
     case "cloudtrail": {
       if (operation === "DescribeTrails") return one("cloudtrail", "*");
       const name = text(
