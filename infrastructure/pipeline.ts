@@ -115,11 +115,12 @@ export class CheckedPipeline extends Construct {
   }
 }
 
-/** The repository of a service that is gone stays, and so does what says which images it keeps. */
+/** The repository of a service that is gone stays, and so does what says which images it keeps and who may pull. */
 function retire(services: Construct, name: string): void {
   const scope = new Construct(services, name);
   letGo("aws_ecr_repository", new Construct(scope, "repository"));
   letGo("aws_ecr_lifecycle_policy", new Construct(scope, "lifecycle"));
+  letGo("aws_ecr_repository_policy", new Construct(scope, "pulls"));
 }
 
 /**

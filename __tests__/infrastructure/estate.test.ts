@@ -6,7 +6,8 @@ import { loadPipelines } from "../../config/load";
 import { parsePipeline } from "../../config/parse";
 import { type BucketNotifications, renderOthers } from "../../config/notifications";
 import { PipelineStack } from "../../infrastructure/stack";
-import { pipelineInput, synthesise, Synthesis, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
+import { everythingExisting } from "../support/existing";
+import { ACCOUNTS, pipelineInput, synthesise, Synthesis, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
 const ROOT = join(__dirname, "../..");
 
@@ -194,8 +195,9 @@ test("the tools' bucket is not protected: nothing in it cannot be made again", (
 });
 
 test("a retired service's repository is let go of, with its rules", () => {
-  const before = synthesise({ services: ["api", "old"] });
-  const after = synthesise({ retired: ["old"] });
+  const repositories = { pullAccounts: ["444455556666"] };
+  const before = synthesise({ services: ["api", "old"], repositories });
+  const after = synthesise({ retired: ["old"], repositories });
   const { removed } = JSON.parse(after.text) as { removed: { from: string; lifecycle: object }[] };
   const gone = [...before.written().keys()].filter((address) => !after.written().has(address));
   expect(removed).toStrictEqual(
@@ -204,7 +206,7 @@ test("a retired service's repository is let go of, with its rules", () => {
       .toSorted()
       .map((from) => ({ from, lifecycle: { destroy: false } })),
   );
-  expect(removed).toHaveLength(2);
+  expect(removed).toHaveLength(3);
 });
 
 test("outputs are parameters of SSM by choice, one for each text and each repository", () => {
@@ -242,6 +244,7 @@ test("docs/outputs.md lists the outputs that there are, and no other", () => {
       Object.keys(synthesise({ trigger: TRIGGERS[name], bucket }).output),
     ),
   );
+  names.push(...Object.keys(synthesise(everythingExisting(ACCOUNTS[0]!)).output));
   expect(documented().toSorted()).toStrictEqual([...new Set(names)].toSorted());
 });
 
