@@ -26,6 +26,9 @@ function ruleForExisting(config: PipelineConfig): string | undefined {
   if (bucket.notifications === "own") {
     return "must not be own for an existing bucket, where it would remove everyone else's notifications: take none with trigger eventbridge or topic, or adopt, which keeps them";
   }
+  if (bucket.account !== undefined) {
+    return "must be none for a bucket of another account, whose notifications are only for its owner to change: leave it out";
+  }
   if (trigger.kind === "cloudtrail") {
     return "must be none with trigger cloudtrail, which needs no notification: leave it out";
   }

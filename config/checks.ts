@@ -92,6 +92,9 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       if (tools.existing !== undefined) {
         claim("prefix", `s3://${tools.existing}`, tools.prefix, ["tools", "prefix"]);
       }
+      if (config.outputs.ssm) {
+        claim("parameter prefix", region, config.outputs.ssm.prefix, ["outputs", "ssm", "prefix"]);
+      }
       services.forEach((service, index) => {
         const { repository, registryAccount = "" } = service;
         claim("repository", `${region} ${registryAccount}`, repository, [

@@ -5,10 +5,10 @@ import { ConfigError } from "../config/errors";
 import type { PipelineInput } from "../config/schema";
 
 /** What a stack has for all that is in it. */
-const OF_THE_STACK = ["backend", "tags"] as const;
+const OF_THE_STACK = ["backend", "provider", "tags"] as const;
 
 /**
- * A pipeline as `pipeline.yaml` has it (docs/configuration.md lists every option), without `backend` and `tags`: they are the
+ * A pipeline as `pipeline.yaml` has it (docs/configuration.md lists every option), without `backend`, `provider` and `tags`: they are the
  * business of the stack that it is put into. So are the versions of its providers; `providers` says here which they are.
  */
 export interface PipelineProps extends Omit<PipelineInput, "region" | "backend" | "tags"> {
@@ -30,6 +30,7 @@ export function completeProps(scope: Construct, props: PipelineProps): PipelineI
 
 const REMEDIES: Readonly<Record<(typeof OF_THE_STACK)[number], string>> = {
   backend: "must not be given to a pipeline inside a stack: give the stack a backend, or take PipelineStack",
+  provider: "must not be given to a pipeline inside a stack: say it to the stack's AwsProvider, or take PipelineStack",
   tags: "must not be given to a pipeline inside a stack: give the stack's AwsProvider default tags, or take PipelineStack",
 };
 

@@ -297,6 +297,13 @@ describe("between pipelines", () => {
     ]);
   });
 
+  test("one parameter prefix in a region", () => {
+    const outputs = "{ ssm: { prefix: /images } }";
+    expect(loadProblems(file({ outputs }, { ...other, outputs }))).toEqual([
+      `pipeline.yaml:11:19 outputs.ssm.prefix: must not be the parameter prefix of pipeline images too, got "/images"`,
+    ]);
+  });
+
   test("five trails in a region, not six", () => {
     const trails = (count: number, region: (index: number) => string) =>
       file(

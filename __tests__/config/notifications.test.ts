@@ -90,6 +90,13 @@ test("adopt is refused where nothing runs between plan and apply", () => {
   expect(problems(backend(false), renderOthers(THEIRS))).toStrictEqual([]);
 });
 
+test("adopt is refused on a bucket of another account", () => {
+  const bucket = 'bucket: { existing: theirs, notifications: adopt, account: "444455556666" }';
+  expect(problems(bucket, renderOthers(THEIRS))).toStrictEqual([
+    `${AT}: must be none for a bucket of another account, whose notifications are only for its owner to change: leave it out, got "adopt"`,
+  ]);
+});
+
 test("adopt is refused with a trigger that needs no notification", () => {
   expect(problems(`${BUCKET}\ntrigger: { cloudtrail: { trail: true } }`, renderOthers(THEIRS))).toStrictEqual([
     `${AT}: must be none with trigger cloudtrail, which needs no notification: leave it out, got "adopt"`,

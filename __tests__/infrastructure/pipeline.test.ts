@@ -151,6 +151,10 @@ describe("in a stack of one's own", () => {
       "backend: must not be given to a pipeline inside a stack: give the stack a backend, or take PipelineStack",
     ],
     [
+      { provider: { allowedAccountIds: ["111122223333"] } },
+      "provider: must not be given to a pipeline inside a stack: say it to the stack's AwsProvider, or take PipelineStack",
+    ],
+    [
       { tags: { team: "platform" } },
       "tags: must not be given to a pipeline inside a stack: give the stack's AwsProvider default tags, or take PipelineStack",
     ],
