@@ -310,7 +310,7 @@ services: [{ name: api, repository: { existing: api, account: "444455556666" } }
 `);
   const told = warnings.map((warning) => warning.replace(/^.*?:(\d+:\d+) /, "$1 "));
   expect(told).toEqual([
-    "3:11 bucket.existing: is taken as it is: its owner must have it send its events to EventBridge",
+    "3:11 bucket.existing: is taken as it is: its owner must add eventbridge = true to its aws_s3_bucket_notification, once for everybody",
     "3:28 bucket.account: is another account: its bucket policy must let builds read, see the output for_others",
     "4:27 trigger.eventbridge.bus: gets no events of S3 by itself: a rule on the default bus of the bucket's account must forward them, see the output for_others",
     "5:20 roles.builds.existing: is taken as it is: what it must be allowed, and whom it must trust, is in the output for_others",

@@ -36,6 +36,7 @@ name: unversioned
 region: us-east-1
 bucket: unversioned-drops
 trigger: { eventbridge: { direct: true } }
+protect: false
 repositories: { prefix: unversioned/ }
 tools: { bucket: { existing: their-tools }, prefix: pipelines/unversioned/ }
 services: [api]

@@ -35,8 +35,9 @@ const RULE = { aws_cloudwatch_event_rule: 1, aws_cloudwatch_event_target: 1 };
 
 describe("what is not created", () => {
   test.each<[keyof typeof THINGS, Readonly<Record<string, number>>]>([
-    ["bucket", { ...BUCKET, aws_s3_bucket_notification: -1 }],
-    ["bucket of another account", { ...BUCKET, aws_s3_bucket_notification: -1 }],
+    // By default EventBridge brings its events.
+    ["bucket", { ...BUCKET, ...RULE, aws_s3_bucket_notification: -1 }],
+    ["bucket of another account", { ...BUCKET, ...RULE, aws_s3_bucket_notification: -1 }],
     ["repository", REPOSITORY],
     ["repositories of another account", REPOSITORY],
     ["key", {}],
@@ -267,7 +268,7 @@ describe("with everything existing, whole policies", () => {
 });
 
 describe("an existing bucket of another account", () => {
-  const synthesis = withExisting("bucket of another account");
+  const synthesis = synthesise({ ...THINGS["bucket of another account"], trigger: "queue" });
 
   test("may report on behalf of its own account, and of no other", () => {
     const { Statement } = synthesis.policies().get("aws_sqs_queue images/pipeline/trigger/queue policy")!;
