@@ -153,6 +153,12 @@ function readDestination(text: string): Pick<Command, "host" | "repository" | "h
     repository = "",
     tag,
   } = /^(?<host>[^/]+)\/(?<repository>[^:]+)(?::(?<tag>.+))?$/.exec(text)?.groups ?? {};
-  if (!HOST.test(host) || !REPOSITORY.test(repository) || (tag !== undefined && !TAG.test(tag))) return undefined;
+  if (
+    !HOST.test(host) ||
+    !URL.canParse(`https://${host}`) ||
+    !REPOSITORY.test(repository) ||
+    (tag !== undefined && !TAG.test(tag))
+  )
+    return undefined;
   return { host, repository, ...(tag !== undefined && { hashTag: tag }) };
 }
