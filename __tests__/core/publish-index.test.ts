@@ -88,6 +88,24 @@ test("an index does not carry along what it had embedded of a manifest that is a
   expect(manifests.map(({ data }) => data)).toEqual([undefined, "kept"]);
 });
 
+test("of a platform, its own image is taken rather than one for a variant", async () => {
+  const arm = (text: string, variant?: string) =>
+    ociImage({ layers: [layer(text)], platform: { os: "linux", architecture: "arm", ...(variant && { variant }) } });
+  const [v5, plain] = [arm("v5", "v5"), arm("plain")];
+  const index = ociIndex([v5, { platform: v5.platform }], [plain, { platform: plain.platform }]);
+  expect((await drop(index, [], { platform: "linux/arm" })).digest).toBe(plain.digest);
+});
+
+test.each([
+  ["a note of another kind", { "vnd.docker.reference.type": "note" }],
+  ["an attestation of nothing", { "vnd.docker.reference.type": "attestation-manifest" }],
+])("an index with %s is known again", async (_what, annotations) => {
+  const index = ociIndex([amd64, { platform: amd64.platform }], [arm64, { annotations }]);
+  await drop(index);
+  await drop(index);
+  expect(types().at(-1)).toBe("unchanged");
+});
+
 describe("an artifact in an index", () => {
   // The media type of an image's layer, as ORAS writes it for a folder.
   const oras = { mediaType: `${MEDIA_TYPES.layer}+gzip` };

@@ -51,10 +51,17 @@ async function configsOf(repository: Repository, manifest: Manifest, selection: 
 function childrenOf(manifest: Manifest): Digest[] {
   try {
     const { manifests } = indexSchema.parse(JSON.parse(manifest.bytes.toString("utf8")));
-    return manifests
-      .filter(({ annotations }) => annotations?.["vnd.docker.reference.type"] === undefined)
-      .map(({ digest }) => digest)
-      .filter(isDigest);
+    return (
+      manifests
+        // As the archive's reader tells them; what is attached in other ways counts as an image there.
+        .filter(
+          ({ annotations }) =>
+            annotations?.["vnd.docker.reference.type"] !== "attestation-manifest" ||
+            !isDigest(annotations["vnd.docker.reference.digest"] ?? ""),
+        )
+        .map(({ digest }) => digest)
+        .filter(isDigest)
+    );
   } catch {
     return [];
   }

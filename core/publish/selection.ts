@@ -38,7 +38,10 @@ export function selectPlatforms(opened: Image | ImageIndex, { platform, attestat
   const { missing } = opened;
   const images = opened.entries.filter(({ attests }) => attests === undefined);
   if (platform !== "all") {
-    const [first] = images.filter((entry) => isPlatform(entry.platform, platform));
+    // Another variant only where the platform itself is not there.
+    const first =
+      images.find((entry) => entry.platform === platform) ??
+      images.find((entry) => isPlatform(entry.platform, platform));
     const found = images.map((entry) => entry.platform);
     if (!first) throw new PlatformMissingError(platform, found, missing);
     return { kind: "image", image: first.image, missing: [] };
