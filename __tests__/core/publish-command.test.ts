@@ -231,6 +231,15 @@ describe("publish-image", () => {
       /^cannot publish so: SOURCE is "\/dev\/null", expected a file that can be read \(found a pipe or a device; write - and let it be standard input\)/,
     ],
     [
+      "a terminal",
+      2,
+      () => {
+        jest.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: true } as never);
+        return ["-", destination];
+      },
+      /^cannot publish so: SOURCE is -, expected an archive at standard input \(found a terminal\); see publish-image --help$/,
+    ],
+    [
       "an image by its digest that has no git hash, and no tag",
       3,
       () => {

@@ -92,6 +92,9 @@ function accessTo(
 }
 
 async function openSource(source: string, spoolDirectory: string, maximum: number): Promise<RandomAccess> {
+  if (source === "-" && process.stdin.isTTY) {
+    throw new UsageError(["SOURCE is -, expected an archive at standard input (found a terminal)"]);
+  }
   if (source === "-") return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum);
   if (!source.startsWith("s3://")) {
     await checkFile(source).catch((error: unknown) => {
