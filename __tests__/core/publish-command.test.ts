@@ -4,7 +4,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { ZstdMissingError } from "../../core/archive/errors";
 import { HELP, readCommandLine } from "../../core/publish/command-line";
+import { EXIT, exitCodeOf } from "../../core/publish/exit";
 import type { PublishReport } from "../../core/publish/report";
 import { parseObjectUrl } from "../../core/publish/source-url";
 import { dockerSave, layer, REFERENCE, savedImage, zip } from "../support/archives";
@@ -286,6 +288,10 @@ describe("publish-image", () => {
     expect([run.code, run.stdout]).toEqual([code, ""]);
     expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(message);
     expect(pushed()).toEqual([]);
+  });
+
+  test("a machine without zstd is no fault of the archive", () => {
+    expect(exitCodeOf(new ZstdMissingError("image.tar.zst"))).toBe(EXIT.failed);
   });
 
   test("one of several images, by name and by digest", async () => {
