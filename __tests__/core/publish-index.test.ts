@@ -157,3 +157,26 @@ test("one blob listed with two diffIDs is refused before anything is sent", asyn
   );
   expect(registry.requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
 });
+
+test("an index whose images are gone is put again, with all of them", async () => {
+  const index = ociIndex([amd64, { platform: amd64.platform }], [arm64, { platform: arm64.platform }]);
+  await drop(index);
+  let isGone = true;
+  registry.intercept = (request, response) => {
+    if (!request.url?.endsWith(arm64.digest)) return false;
+    isGone &&= request.method !== "PUT";
+    if (isGone) response.writeHead(404).end(JSON.stringify({ errors: [{ code: "MANIFEST_UNKNOWN" }] }));
+    return isGone;
+  };
+  await drop(index);
+  expect((await repository.manifest(arm64.digest))?.digest).toBe(arm64.digest);
+});
+
+test("a platform that is there twice has to be chosen by digest", async () => {
+  const other = ociImage({ layers: [layer("other")] });
+  const index = ociIndex([amd64, { platform: amd64.platform }], [other, { platform: other.platform }]);
+  await expect(drop(index, [], { platform: "linux/amd64" })).rejects.toThrow(
+    `the archive has several images for linux/amd64: found ${amd64.digest}, ${other.digest}, expected one; choose one by its digest, or publish ` +
+      "all platforms",
+  );
+});

@@ -29,6 +29,8 @@ export interface SendLayersOptions {
   readonly mountFrom?: readonly string[];
   readonly limits: ArchiveLimits;
   readonly listener: PublishListener;
+  /** Stops all of it. @default - none */
+  readonly signal?: AbortSignal;
   /** Milliseconds between two reports of a layer that takes long. */
   readonly reportInterval?: number;
 }
@@ -95,9 +97,10 @@ function planSending({ compression, content, diffId }: Layer, compressor: Compre
  * @returns what each layer is in the registry.
  */
 export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMap<Layer, StoredLayer>> {
-  const { layers, known, compressor } = options;
+  const { layers, known, compressor, signal } = options;
   const results = new Map<string, StoredLayer>();
   const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const jobs = distinct(layers).map((layer, at, all) => ({
     layer,
     plan: planLayer(layer, known, compressor),
@@ -107,7 +110,7 @@ export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMa
   const queue = jobs.toSorted((a, b) => b.position.size - a.position.size);
   const work = async (): Promise<void> => {
     for (let job = queue.shift(); job; job = queue.shift()) {
-      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stop.signal).run(job.plan));
+      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stopped).run(job.plan));
     }
   };
   const failures: unknown[] = [];
