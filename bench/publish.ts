@@ -6,6 +6,7 @@ import { findProgram } from "../core/programs";
 import { measureFirstPush } from "./publish/first-push";
 import { measureGrowth } from "./publish/growth";
 import { measureUpdate } from "./publish/update";
+import { nodeOfBuilds } from "./publish/node";
 import { createPublisher } from "./publish/publisher";
 
 const root = join(__dirname, "..");
@@ -26,8 +27,8 @@ machine's files, the update changes the uppermost.
   --mb N        of the image, default 325
   --large-mb N  the largest image of growth, default 5000
 
-Needs Debian's docker-registry, docker.io (as root), skopeo; with isal (igzip) one row more. zstd is Node.js 22's, which is installed
-below .local/ where this one lacks it.
+Needs Debian's docker-registry, docker.io (as root), skopeo; with isal (igzip) one row more. The publisher runs by Node.js 22, as in
+builds; where this one is older, npm installs one below .local/.
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
@@ -51,13 +52,9 @@ export async function run(args: readonly string[]): Promise<object> {
 
   const directory = await mkdtemp(join(tmpdir(), "bench-publish-"));
   try {
-    const bench = {
-      root,
-      directory,
-      rounds,
-      bytes: Number(values.mb) * 1e6,
-      publisher: await createPublisher(directory),
-    };
+    const node = await nodeOfBuilds(root);
+    const publisher = await createPublisher(directory, node);
+    const bench = { root, directory, rounds, bytes: Number(values.mb) * 1e6, publisher, node };
     return {
       bench: "publish",
       rounds,

@@ -1,15 +1,21 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { ZstdMissingError } from "../../core/archive/errors";
 import { HELP, readCommandLine } from "../../core/publish/command-line";
+import { EXIT, exitCodeOf } from "../../core/publish/exit";
 import type { PublishReport } from "../../core/publish/report";
 import { parseObjectUrl } from "../../core/publish/source-url";
 import { dockerSave, layer, REFERENCE, savedImage, zip } from "../support/archives";
+import { bundleFunction } from "../support/bundles";
 import { DEFAULT_CHOICE } from "../support/choice";
 import { startS3 } from "../support/fake-s3";
 import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
 import { runCommand } from "../support/publish-command";
+import { until } from "../support/until";
 
 describe("the command line", () => {
   const target = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api";
@@ -59,6 +65,7 @@ describe("the command line", () => {
     [["api.tar", target, "more"], '"more" is one argument too many'],
     [["api.tar", "team"], 'DESTINATION is "team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", `${target}:-x`], `DESTINATION is "${target}:-x", expected HOST[:PORT]/REPOSITORY[:TAG]`],
+    [["api.tar", "host:70000/team"], 'DESTINATION is "host:70000/team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", "host/Team"], 'DESTINATION is "host/Team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", target, "--compression", "xz"], '--compression is "xz", expected gzip, zstd or keep'],
     [["api.tar", target, "--moving-tag", "a b"], '--moving-tag is "a b", expected a tag'],
@@ -166,6 +173,24 @@ describe("publish-image", () => {
     expect(readdirSync(spool)).toEqual([]);
   });
 
+  test.each(["SIGINT", "SIGTERM"] as const)("ended by %s leaves nothing behind", async (signal) => {
+    const program = join(directory, "publish-image.js");
+    writeFileSync(program, bundleFunction("publish-image"));
+    const spool = mkdtempSync(join(directory, "spool-"));
+    const child = spawn(process.execPath, [program, "-", destination], {
+      stdio: ["pipe", "ignore", "inherit"],
+      env: { ...process.env, TMPDIR: spool },
+    });
+    const ended = once(child, "exit");
+    child.stdin.write(dockerSave());
+    await until("the input is being written", () =>
+      readdirSync(spool).some((folder) => readdirSync(join(spool, folder)).includes("input")),
+    );
+    child.kill(signal);
+    expect(await ended).toEqual([null, signal]);
+    expect(readdirSync(spool)).toEqual([]);
+  });
+
   test("a version of an object", async () => {
     const s3 = await startS3();
     try {
@@ -196,6 +221,45 @@ describe("publish-image", () => {
       /^cannot publish so: SOURCE is "nowhere\.tar", expected a file that can be read \(ENOENT: no such file or directory/,
     ],
     [
+      "a folder",
+      2,
+      () => [directory, destination],
+      /^cannot publish so: SOURCE is ".+", expected a file that can be read \(found a folder\); see publish-image --help$/,
+    ],
+    [
+      "a device",
+      2,
+      () => ["/dev/null", destination],
+      /^cannot publish so: SOURCE is "\/dev\/null", expected a file that can be read \(found a pipe or a device; write - and let it be standard input\)/,
+    ],
+    [
+      "a terminal",
+      2,
+      () => {
+        jest.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: true } as never);
+        return ["-", destination];
+      },
+      /^cannot publish so: SOURCE is -, expected an archive at standard input \(found a terminal\); see publish-image --help$/,
+    ],
+    [
+      "an image by its digest that has no git hash, and no tag",
+      3,
+      () => {
+        writeFileSync(archive, dockerSave({ references: null }));
+        return [archive, destination, "--image", savedImage().configDigest];
+      },
+      /^no tag to publish [0-9a-f]{64}\.json under: found none that is a git hash in the archive, expected one; name the tag in the destination/m,
+    ],
+    [
+      "nowhere to unpack",
+      1,
+      () => {
+        jest.spyOn(os, "tmpdir").mockReturnValue("/nowhere");
+        return [archive, destination];
+      },
+      /^cannot work in \/nowhere: found ENOENT: no such file or directory, .+, expected a folder that can be written; set TMPDIR to one$/m,
+    ],
+    [
       "several images of which none was chosen",
       3,
       () => {
@@ -224,6 +288,10 @@ describe("publish-image", () => {
     expect([run.code, run.stdout]).toEqual([code, ""]);
     expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(message);
     expect(pushed()).toEqual([]);
+  });
+
+  test("a machine without zstd is no fault of the archive", () => {
+    expect(exitCodeOf(new ZstdMissingError("image.tar.zst"))).toBe(EXIT.failed);
   });
 
   test("one of several images, by name and by digest", async () => {

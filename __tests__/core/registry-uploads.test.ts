@@ -56,6 +56,19 @@ async function expectStored(bytes: Buffer): Promise<void> {
   expect((await repository.blob(sha256(bytes))).equals(bytes)).toBe(true);
 }
 
+test.each(["http://[", "file:///etc/passwd"])("an upload that is to go to %s is refused at once", async (location) => {
+  registry.intercept = (request, response) => {
+    if (request.method !== "POST") return false;
+    response.writeHead(202, { location }).end();
+    return true;
+  };
+  await expect(repository.uploadBytes(SMALL)).rejects.toThrow(
+    `uploading ${sha256(SMALL)} to ${registry.url.host}/${NAME}: found the Location "${location}", expected an https: or http: address; ` +
+      "look at the registry, or at the proxy in front of it",
+  );
+  expect(requests()).toEqual([`HEAD ${sha256(SMALL)}`, "POST uploads/"]);
+});
+
 describe("a blob of known digest", () => {
   test("that is small is looked for, then sent in one piece", async () => {
     const blob = known(SMALL);

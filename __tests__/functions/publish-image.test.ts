@@ -454,6 +454,12 @@ describe("a registry that refuses", () => {
   });
 });
 
+test("without arguments, and outside a build, it says how it is used", async () => {
+  const run = await bundle({}, directory);
+  expect(run).toMatchObject({ code: 2, stdout: "" });
+  expect(run.last).toBe("cannot publish so: SOURCE and DESTINATION are missing; see publish-image --help");
+});
+
 test.each([
   [0, 0, "layer 2/3 sha256:0123456789ab (0 bytes): 100 % after 5.0 s"],
   [99_999, 50_000, "layer 2/3 sha256:0123456789ab (99999 bytes): 50 % after 5.0 s"],

@@ -10,6 +10,8 @@ export interface PublishBench {
   /** Of the image. */
   readonly bytes: number;
   readonly publisher: Publisher;
+  /** The Node.js that builds have. */
+  readonly node: string;
 }
 
 export function say(line: string): void {

@@ -1,19 +1,18 @@
 import { findProgram } from "../../core/programs";
 import { say, type PublishBench } from "./bench";
 import { makeImage } from "./images";
-import { nodeWithZstd } from "./node22";
 import { dockerPeer, skopeoPeer } from "./peers";
 import { median, rounded } from "./processes";
 import type { PublisherOptions } from "./publisher";
 import { startBenchRegistry } from "./registry";
 
 /** Into an empty registry. */
-export async function measureFirstPush({ root, directory, rounds, bytes, publisher }: PublishBench): Promise<object> {
+export async function measureFirstPush({ directory, rounds, bytes, publisher }: PublishBench): Promise<object> {
   const image = await makeImage({ directory, bytes, label: "aaaaaa1" });
   const ours: Record<string, PublisherOptions> = {
     "gzip by Node": {},
     ...((await findProgram("igzip")) !== undefined && { "gzip by igzip": { programs: ["igzip"] } }),
-    "zstd by Node": { args: ["--compression", "zstd"], node: await nodeWithZstd(root) },
+    "zstd by Node": { args: ["--compression", "zstd"] },
     "as it is": { args: ["--compression", "keep"] },
   };
   const peers = [await dockerPeer(directory), await skopeoPeer(directory)];

@@ -14,8 +14,11 @@ export interface ImageFile {
 
 const MEMBER = "image/api";
 
-/** How an image of six layers is made up: a base, what is installed on it, and an application at the top. */
-export const SHARES = [0.32, 0.27, 0.2, 0.13, 0.065, 0.015];
+/**
+ * How an image of six layers is made up: as those of languages on Debian are, where what compiles is half of all, and a small application at
+ * the top. https://github.com/docker-library/buildpack-deps
+ */
+export const SHARES = [0.11, 0.04, 0.16, 0.53, 0.145, 0.015];
 
 /** Writes the `docker save` archive of an image of this machine's files. Two labels give images that differ in their last layer alone. */
 export async function makeImage(options: {

@@ -12,8 +12,6 @@ export interface Publisher {
 
 export interface PublisherOptions {
   readonly args?: readonly string[];
-  /** Of Node.js. @default - the one that runs this */
-  readonly node?: string;
   /** Programs that it finds on its PATH. @default [] */
   readonly programs?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -26,11 +24,12 @@ interface Published {
   readonly report: PublishReport;
 }
 
-export async function createPublisher(directory: string): Promise<Publisher> {
+/** @param node Node.js that runs it */
+export async function createPublisher(directory: string, node: string): Promise<Publisher> {
   const bundle = join(directory, "publish-image.js");
   await writeFile(bundle, bundleFunction("publish-image"));
   return {
-    publish: async (source, destination, { args = [], node = process.execPath, programs = [], env = {} } = {}) => {
+    publish: async (source, destination, { args = [], programs = [], env = {} } = {}) => {
       const command = ["--require", PEAK, bundle, source, destination, "--json", ...args];
       const { seconds, stdout, stderr } = await timed(node, command, {
         env: { TMPDIR: directory, PATH: await pathOf(directory, programs), ...env },

@@ -286,6 +286,15 @@ export class LayerCountError extends ArchiveError {
   }
 }
 
+export class DiffIdConflictError extends ArchiveError {
+  constructor(layer: string, found: string, expected: string) {
+    super(
+      `${layer} contradicts itself: found the diffID ${found} in a configuration, expected ${expected} as elsewhere in them; ` +
+        "save the image again with `docker save` and upload it",
+    );
+  }
+}
+
 export class NoImageError extends ArchiveError {
   constructor(archive: string, references: readonly string[], wanted: string) {
     super(

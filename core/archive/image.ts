@@ -70,6 +70,8 @@ export interface Layer {
   readonly content: RandomAccess;
   /** Digest of `content`, verified when it is read. @default - the archive does not name it */
   readonly digest?: Digest;
+  /** No layer of a file system, whatever its media type says: it stays as it is. @default - it is one */
+  readonly isOpaque?: true;
   /** As the archive's manifest has it. @default - the archive has no manifest */
   readonly mediaType?: string;
 }

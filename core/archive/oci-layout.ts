@@ -24,6 +24,11 @@ const INDEX_TYPES: ReadonlySet<string> = new Set([
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ]);
+/** Those of images. Artifacts, such as Helm's charts and what ORAS writes, have others, or an empty one. */
+const CONFIG_TYPES: ReadonlySet<string> = new Set([
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+]);
 /** A file system, as against what is attached to an image, such as `application/vnd.in-toto+json`. */
 const TAR_TYPE = /\.tar(?:$|[.+])/;
 
@@ -272,8 +277,13 @@ async function openImage(
   // What is attached to an image may have a configuration that is none.
   const hasFiles = content.layers.length === 0 || content.layers.some(({ mediaType }) => TAR_TYPE.test(mediaType));
   const what = `${blobPath(configDigest)} in ${name}`;
-  const { platform, diffIds } = readConfig(layout.documents, config, what, hasFiles);
-  if (hasFiles && content.layers.length !== diffIds.length) {
+  const isImage = CONFIG_TYPES.has(content.config.mediaType);
+  const found = readConfig(layout.documents, config, what, hasFiles && isImage);
+  const { diffIds } = found;
+  // By its content too: docker 1.10 called the configurations of images octet streams.
+  const isArtifact = !isImage && diffIds.length === 0;
+  const platform = isArtifact ? NO_PLATFORM : found.platform;
+  if (hasFiles && !isArtifact && content.layers.length !== diffIds.length) {
     throw new LayerCountError(name, content.layers.length, diffIds.length);
   }
   const layers: Layer[] = [];
@@ -301,10 +311,13 @@ async function openLayer(
   }
   const content = layout.blob(descriptor, wantedBy);
   if (diffId === undefined || !TAR_TYPE.test(mediaType)) {
-    return { diffId: digest, compression: "none", content, digest, mediaType };
+    return { diffId: digest, compression: "none", content, digest, mediaType, isOpaque: true };
   }
   return { diffId, compression: await compressionOf(content), content, digest, mediaType };
 }
+
+/** https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
+const NO_PLATFORM = "unknown/unknown";
 
 function blobPath(digest: Digest): string {
   return `blobs/sha256/${digest.slice("sha256:".length)}`;

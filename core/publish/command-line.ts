@@ -34,7 +34,8 @@ Limits
   --help
 
 ECR is entered with the AWS credentials at hand; other registries with REGISTRY_USERNAME and REGISTRY_PASSWORD, or without where they are
-not set. Addresses of this machine (localhost, 127.0.0.1) are spoken to by http.
+not set; those that want a token of an authorization server instead (Docker Hub, GitHub's) are not spoken to. Addresses of this machine
+(localhost, 127.0.0.1) are spoken to by http.
 
 Exit codes: 0 done, 1 failed (the last line says why; trying again may help), 2 wrong arguments, 3 the archive is refused.
 `;
@@ -153,6 +154,12 @@ function readDestination(text: string): Pick<Command, "host" | "repository" | "h
     repository = "",
     tag,
   } = /^(?<host>[^/]+)\/(?<repository>[^:]+)(?::(?<tag>.+))?$/.exec(text)?.groups ?? {};
-  if (!HOST.test(host) || !REPOSITORY.test(repository) || (tag !== undefined && !TAG.test(tag))) return undefined;
+  if (
+    !HOST.test(host) ||
+    !URL.canParse(`https://${host}`) ||
+    !REPOSITORY.test(repository) ||
+    (tag !== undefined && !TAG.test(tag))
+  )
+    return undefined;
   return { host, repository, ...(tag !== undefined && { hashTag: tag }) };
 }

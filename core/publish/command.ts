@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RandomAccess } from "../archive/source";
 import { openFile } from "../archive/source";
@@ -90,15 +92,27 @@ function accessTo(
 }
 
 async function openSource(source: string, spoolDirectory: string, maximum: number): Promise<RandomAccess> {
+  if (source === "-" && process.stdin.isTTY) {
+    throw new UsageError(["SOURCE is -, expected an archive at standard input (found a terminal)"]);
+  }
   if (source === "-") return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum);
   if (!source.startsWith("s3://")) {
-    return openFile(source).catch((error: unknown) => {
+    await checkFile(source).catch((error: unknown) => {
       const problem = `SOURCE is ${JSON.stringify(source)}, expected a file that can be read (${(error as Error).message})`;
       throw new UsageError([problem], { cause: error });
     });
+    return openFile(source);
   }
   const { s3Client } = require("./s3-source") as typeof import("./s3-source");
   const { openDrop } = require("../archive/s3-object") as typeof import("../archive/s3-object");
   return openDrop(s3Client(), parseObjectUrl(source));
 }
 /* eslint-enable @typescript-eslint/no-require-imports */
+
+/** What can be read from anywhere. */
+async function checkFile(path: string): Promise<void> {
+  await access(path, constants.R_OK);
+  const found = await stat(path);
+  if (found.isDirectory()) throw new Error("found a folder");
+  if (!found.isFile()) throw new Error("found a pipe or a device; write - and let it be standard input");
+}

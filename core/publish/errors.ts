@@ -32,3 +32,17 @@ export class UntaggedImageError extends Error {
     );
   }
 }
+
+/** Nothing can be written here that an archive may have to be unpacked into. */
+export class NoSpoolError extends Error {
+  override readonly name = "NoSpoolError";
+
+  constructor(
+    directory: string,
+    override readonly cause: Error,
+  ) {
+    super(
+      `cannot work in ${directory}: found ${cause.message}, expected a folder that can be written; set TMPDIR to one`,
+    );
+  }
+}

@@ -4,9 +4,10 @@ import {
   ObjectUnreadableError,
   ShortReadError,
   SpoolFullError,
+  ZstdMissingError,
 } from "../archive/errors";
 import { LayerTooLargeError, ManifestTooLargeError, TooManyLayersError } from "../registry/errors";
-import { HashTagTakenError } from "./errors";
+import { HashTagTakenError, UntaggedImageError } from "./errors";
 import { SettingsError } from "./settings";
 
 /**
@@ -16,9 +17,9 @@ import { SettingsError } from "./settings";
 export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
 
 /** What is not the archive's fault, and yet will not change. */
-const REFUSALS = [HashTagTakenError, LayerTooLargeError, ManifestTooLargeError, TooManyLayersError];
+const REFUSALS = [HashTagTakenError, UntaggedImageError, LayerTooLargeError, ManifestTooLargeError, TooManyLayersError];
 /** What is wrong with this machine, its network or its permissions, not with the archive. */
-const CIRCUMSTANCES = [ObjectDeniedError, ObjectUnreadableError, ShortReadError, SpoolFullError];
+const CIRCUMSTANCES = [ObjectDeniedError, ObjectUnreadableError, ShortReadError, SpoolFullError, ZstdMissingError];
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof SettingsError) return EXIT.usage;

@@ -1,5 +1,6 @@
 import { addAbortSignal, pipeline, Readable } from "node:stream";
 import { finished } from "node:stream/promises";
+import { DiffIdConflictError } from "../archive/errors";
 import type { Layer } from "../archive/image";
 import type { ArchiveLimits } from "../archive/limits";
 import { LayerCheck } from "../archive/verify";
@@ -28,6 +29,8 @@ export interface SendLayersOptions {
   readonly mountFrom?: readonly string[];
   readonly limits: ArchiveLimits;
   readonly listener: PublishListener;
+  /** Stops all of it. @default - none */
+  readonly signal?: AbortSignal;
   /** Milliseconds between two reports of a layer that takes long. */
   readonly reportInterval?: number;
 }
@@ -49,15 +52,24 @@ export type LayerPlan =
   /** By a digest that is known when all is sent. */
   | { readonly kind: "stream"; readonly compressor?: Compressor };
 
-/** Each layer once, in the order of their first place. */
+/**
+ * Each layer once, in the order of their first place.
+ * @throws DiffIdConflictError where one blob is listed with several diffIDs: it is sent, and verified, once.
+ */
 export function distinct(layers: readonly Layer[]): Layer[] {
-  return [...new Map(layers.map((layer) => [keyOf(layer), layer])).values()];
+  const found = new Map<string, Layer>();
+  for (const layer of layers) {
+    const first = found.get(keyOf(layer)) ?? layer;
+    if (first.diffId !== layer.diffId) throw new DiffIdConflictError(layer.content.name, layer.diffId, first.diffId);
+    found.set(keyOf(layer), first);
+  }
+  return [...found.values()];
 }
 
 /** By digest where the archive names the blob itself, so that its manifest stays what it is; otherwise by diffID. */
 export function planLayer(layer: Layer, known?: Known, compressor?: Compressor): LayerPlan {
-  const { diffId, digest, compression, mediaType } = layer;
-  const isTar = mediaType === undefined || isLayerTar(mediaType);
+  const { diffId, digest, compression, mediaType, isOpaque } = layer;
+  const isTar = !isOpaque && (mediaType === undefined || isLayerTar(mediaType));
   if (compression !== "none" || !isTar) {
     if (digest !== undefined) {
       const stored = storedAsIs(layer, digest);
@@ -85,9 +97,10 @@ function planSending({ compression, content, diffId }: Layer, compressor: Compre
  * @returns what each layer is in the registry.
  */
 export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMap<Layer, StoredLayer>> {
-  const { layers, known, compressor } = options;
+  const { layers, known, compressor, signal } = options;
   const results = new Map<string, StoredLayer>();
   const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const jobs = distinct(layers).map((layer, at, all) => ({
     layer,
     plan: planLayer(layer, known, compressor),
@@ -97,7 +110,7 @@ export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMa
   const queue = jobs.toSorted((a, b) => b.position.size - a.position.size);
   const work = async (): Promise<void> => {
     for (let job = queue.shift(); job; job = queue.shift()) {
-      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stop.signal).run(job.plan));
+      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stopped).run(job.plan));
     }
   };
   const failures: unknown[] = [];

@@ -54,13 +54,11 @@ export function renderIndex(
   index: ImageIndex,
   entries: readonly { readonly entry: IndexEntry; readonly manifest: Manifest }[],
 ): Manifest {
-  const isUnchanged =
-    index.missing.length === 0 &&
-    entries.length === index.entries.length &&
-    entries.every(({ entry, manifest }) => entry.descriptor.digest === manifest.digest);
-  if (isUnchanged) return index.manifest;
+  const original = JSON.parse(index.manifest.bytes.toString("utf8")) as OriginalIndex;
+  // It may name what is not published: platforms and attestations that were not saved, or an index of its own.
+  const named = original.manifests?.map(({ digest }) => digest) ?? [];
+  if (named.join() === entries.map(({ manifest }) => manifest.digest).join()) return index.manifest;
   const now = new Map(entries.map(({ entry, manifest }) => [entry.descriptor.digest, manifest.digest]));
-  const original = JSON.parse(index.manifest.bytes.toString("utf8")) as object;
   const isDocker =
     index.manifest.mediaType === MEDIA_TYPES.dockerList &&
     entries.every(({ manifest }) => manifest.mediaType === MEDIA_TYPES.dockerManifest);
@@ -71,6 +69,8 @@ export function renderIndex(
     mediaType,
     manifests: entries.map(({ entry, manifest }) => ({
       ...entry.descriptor,
+      // The old manifest itself, embedded (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#properties).
+      ...(entry.descriptor.digest !== manifest.digest && { data: undefined }),
       ...(entry.attests !== undefined && {
         annotations: {
           ...(entry.descriptor.annotations as object),
@@ -89,13 +89,20 @@ interface OriginalManifest {
   readonly layers?: readonly object[];
 }
 
+interface OriginalIndex {
+  readonly manifests?: readonly { readonly digest: string }[];
+}
+
 function render(mediaType: string, content: object): Manifest {
   const bytes = Buffer.from(JSON.stringify(content));
   return { digest: sha256(bytes), mediaType, bytes };
 }
 
+/** Not one that is encrypted (`...tar+gzip+encrypted`). */
 export function isLayerTar(mediaType: string): boolean {
-  return /^application\/vnd\.(docker\.image\.rootfs\.diff|oci\.image\.layer\.v1)\.tar/.test(mediaType);
+  return /^application\/vnd\.(docker\.image\.rootfs\.diff|oci\.image\.layer\.v1)\.tar(?:[.+](?:gzip|zstd))?$/.test(
+    mediaType,
+  );
 }
 
 /** Of a layer tar, as its media type tells it. */

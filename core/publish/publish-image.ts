@@ -69,9 +69,17 @@ async function send(options: PublishImageOptions, known?: Known): Promise<Manife
   for (const { layers } of images) {
     checkLayerCount(`publishing ${repository.reference}:${hashTag}`, repository.host, layers.length);
   }
+  // Of one image it goes up beside the layers. The first failure of either is that of the whole.
+  const stop = new AbortController();
+  const stopping = (error: unknown): never => {
+    stop.abort(error);
+    throw error;
+  };
   const [layers] = await Promise.all([
-    sendLayers({ ...options, known, layers: images.flatMap((image) => image.layers) }),
-    ...images.map((image) => sendConfig(repository, image)),
+    sendLayers({ ...options, known, layers: images.flatMap((image) => image.layers), signal: stop.signal }).catch(
+      stopping,
+    ),
+    sendConfigs(repository, images, stop.signal).catch(stopping),
   ]);
   const manifestOf = (image: Image): Manifest =>
     renderImage(
@@ -97,8 +105,8 @@ async function send(options: PublishImageOptions, known?: Known): Promise<Manife
   }
 }
 
-async function sendConfig(repository: Repository, { config }: Image): Promise<void> {
-  await repository.uploadBytes(config);
+async function sendConfigs(repository: Repository, images: readonly Image[], signal: AbortSignal): Promise<void> {
+  for (const { config } of images) await repository.uploadBytes(config, { signal });
 }
 
 function stored(layer: StoredLayer | undefined): StoredLayer {

@@ -23,15 +23,21 @@ export async function findPublished(
   const manifest = await repository.manifest(hashTag);
   if (!manifest) return undefined;
   const expected = imagesOf(selection).map(({ configDigest }) => configDigest);
-  const found = await configsOf(repository, manifest, selection);
-  if (isSame(found, expected)) return manifest;
+  const { configs: found, isWhole } = await configsOf(repository, manifest, selection);
+  if (isWhole && isSame(found, expected)) return manifest;
+  // Of an index whose images were deleted from under it, what is left is this selection's: it is put again.
+  if (!isWhole && found.every((config) => expected.includes(config))) return undefined;
   throw new HashTagTakenError(`${repository.reference}:${hashTag}`, found, manifest.digest, expected);
 }
 
-/** The configurations of an image, or of all images of an index. */
-async function configsOf(repository: Repository, manifest: Manifest, selection: Selection): Promise<Digest[]> {
+/** The configurations of an image, or of all images of an index that are there. */
+async function configsOf(
+  repository: Repository,
+  manifest: Manifest,
+  selection: Selection,
+): Promise<{ configs: Digest[]; isWhole: boolean }> {
   const own = configDigestOf(manifest);
-  if (own !== undefined) return [own];
+  if (own !== undefined) return { configs: [own], isWhole: true };
   const known = new Map(
     selection.kind === "index"
       ? selection.entries.map(({ descriptor, image }) => [descriptor.digest, image.configDigest] as const)
@@ -39,22 +45,30 @@ async function configsOf(repository: Repository, manifest: Manifest, selection: 
   );
   const configs = await Promise.all(
     childrenOf(manifest).map(async (digest) => {
-      const isKnown = known.get(digest);
-      if (isKnown !== undefined) return isKnown;
+      const config = known.get(digest);
+      if (config !== undefined) return (await repository.headManifest(digest)) && config;
       const child = await repository.manifest(digest);
       return child && configDigestOf(child);
     }),
   );
-  return configs.filter((config) => config !== undefined);
+  const there = configs.filter((config) => config !== undefined);
+  return { configs: there, isWhole: there.length === configs.length };
 }
 
 function childrenOf(manifest: Manifest): Digest[] {
   try {
     const { manifests } = indexSchema.parse(JSON.parse(manifest.bytes.toString("utf8")));
-    return manifests
-      .filter(({ annotations }) => annotations?.["vnd.docker.reference.type"] === undefined)
-      .map(({ digest }) => digest)
-      .filter(isDigest);
+    return (
+      manifests
+        // As the archive's reader tells them; what is attached in other ways counts as an image there.
+        .filter(
+          ({ annotations }) =>
+            annotations?.["vnd.docker.reference.type"] !== "attestation-manifest" ||
+            !isDigest(annotations["vnd.docker.reference.digest"] ?? ""),
+        )
+        .map(({ digest }) => digest)
+        .filter(isDigest)
+    );
   } catch {
     return [];
   }

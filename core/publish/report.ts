@@ -18,7 +18,10 @@ export interface PublishReport {
 }
 
 type LayerReport = LayerPosition &
-  Partial<Omit<Extract<PublishEvent, { type: "layer" }>, "type">> & { readonly would?: string };
+  Partial<Omit<Extract<PublishEvent, { type: "layer" }>, "type">> & {
+    readonly would?: string;
+    readonly type?: undefined;
+  };
 
 const TAG_STATES = { tagged: "set", unchanged: "kept", "tag-kept": "kept", "would-tag": "would-set" } as const;
 
@@ -43,10 +46,7 @@ export class ReportWriter {
           : [],
       ),
       missingPlatforms: events.flatMap((event) => (event.type === "missing-platforms" ? event.platforms : [])),
-      layers: events
-        .flatMap((event) => (event.type === "layer" || event.type === "layer-plan" ? [event] : []))
-        .toSorted((a, b) => a.number - b.number)
-        .map((event) => ({ ...event, type: undefined })),
+      layers: layersOf(events),
       tags: events.flatMap((event) =>
         event.type in TAG_STATES && "tag" in event ? [{ tag: event.tag, state: TAG_STATES[event.type] }] : [],
       ),
@@ -55,4 +55,13 @@ export class ReportWriter {
       dryRun: of.dryRun,
     };
   }
+}
+
+/** Each layer once: of those that were sent after all, what became of them in the end. */
+function layersOf(events: readonly PublishEvent[]): LayerReport[] {
+  const last = new Map<number, LayerReport>();
+  for (const event of events) {
+    if (event.type === "layer" || event.type === "layer-plan") last.set(event.number, { ...event, type: undefined });
+  }
+  return [...last.values()].toSorted((a, b) => a.number - b.number);
 }

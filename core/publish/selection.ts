@@ -29,7 +29,17 @@ class PlatformMissingError extends ArchiveError {
   }
 }
 
-/** @throws PlatformMissingError if the chosen platform is not there. */
+class PlatformTwiceError extends ArchiveError {
+  constructor(platform: string, entries: readonly IndexEntry[]) {
+    const digests = entries.map(({ descriptor }) => String(descriptor.digest));
+    super(
+      `the archive has several images for ${platform}: found ${list(digests, "none")}, expected one; ` +
+        "choose one by its digest, or publish all platforms",
+    );
+  }
+}
+
+/** @throws PlatformMissingError or PlatformTwiceError unless the chosen platform is there once. */
 export function selectPlatforms(opened: Image | ImageIndex, { platform, attestations }: PlatformChoice): Selection {
   if (opened.kind === "image") {
     if (!isPlatform(opened.platform, platform)) throw new PlatformMissingError(platform, [opened.platform], []);
@@ -38,9 +48,14 @@ export function selectPlatforms(opened: Image | ImageIndex, { platform, attestat
   const { missing } = opened;
   const images = opened.entries.filter(({ attests }) => attests === undefined);
   if (platform !== "all") {
-    const [first] = images.filter((entry) => isPlatform(entry.platform, platform));
+    // Another variant only where the platform itself is not there.
+    const first =
+      images.find((entry) => entry.platform === platform) ??
+      images.find((entry) => isPlatform(entry.platform, platform));
     const found = images.map((entry) => entry.platform);
     if (!first) throw new PlatformMissingError(platform, found, missing);
+    const twins = images.filter((entry) => entry.platform === first.platform);
+    if (twins.length > 1) throw new PlatformTwiceError(first.platform, twins);
     return { kind: "image", image: first.image, missing: [] };
   }
   const present = new Set(images.map(({ descriptor }) => descriptor.digest));

@@ -115,7 +115,7 @@ export class Connection {
       if (!isFollowed(request, response) || expected.includes(response.status)) return response;
       if (redirects === MAX_REDIRECTS)
         throw new RegistryProtocolError(action, `${MAX_REDIRECTS} redirects`, "an answer");
-      url = new URL(response.headers.location ?? "", url);
+      url = readLocation(action, response.headers.location ?? "", url);
     }
   }
 
@@ -131,6 +131,16 @@ export class Connection {
       throw new RegistryUnreachableError(request.url.host, action, error as Error);
     }
   }
+}
+
+/**
+ * Where an answer sends whoever asked.
+ * @throws RegistryProtocolError for what is no address of a server
+ */
+export function readLocation(action: string, location: string, base: URL): URL {
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  if (url?.protocol === "https:" || url?.protocol === "http:") return url;
+  throw new RegistryProtocolError(action, `the Location ${JSON.stringify(location)}`, "an https: or http: address");
 }
 
 function isFollowed({ method }: HttpRequest, { status, headers }: HttpResponse): boolean {

@@ -1,5 +1,5 @@
 import type { Digest } from "../digest";
-import type { Connection } from "./connection";
+import { readLocation, type Connection } from "./connection";
 import { RegistryProtocolError, RegistryRefusedError } from "./errors";
 import type { HttpResponse } from "./http";
 import type { OutgoingStream } from "./outgoing";
@@ -75,7 +75,7 @@ export class UploadRequests {
   }
 
   #location({ headers }: HttpResponse, base: URL, fallback?: URL): URL {
-    if (headers.location !== undefined) return new URL(headers.location, base);
+    if (headers.location !== undefined) return readLocation(this.action, headers.location, base);
     if (fallback) return fallback;
     throw new RegistryProtocolError(this.action, "no Location", "the address of the upload");
   }

@@ -4,9 +4,11 @@ import { availableParallelism } from "node:os";
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
 /* eslint-disable @typescript-eslint/no-require-imports -- a command that needs no AWS SDK shall not wait for it to load */
-/** With arguments the command, without the program that a build runs. */
+/** In a build, which is given its drop by variables, the publisher of drops; else the command. */
 function main(args: readonly string[]): Promise<number> {
-  if (args.length > 0) {
+  const { SERVICE_NAME, DROP_KEY, ECS_SOURCE, CODEBUILD_BUILD_ID } = process.env;
+  const isBuild = (SERVICE_NAME ?? DROP_KEY ?? ECS_SOURCE ?? CODEBUILD_BUILD_ID) !== undefined;
+  if (args.length > 0 || !isBuild) {
     const { publishCommand } = require("../../core/publish/command") as typeof import("../../core/publish/command");
     return publishCommand(args);
   }

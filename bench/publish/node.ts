@@ -5,8 +5,8 @@ import { timed } from "./processes";
 
 const VERSION = "22.23.3";
 
-/** A Node.js that compresses by zstd itself, as builds have it: this one, or one that the npm registry carries as a package. */
-export async function nodeWithZstd(root: string): Promise<string> {
+/** The Node.js that builds have, which compresses by zstd itself: this one, or one that the npm registry carries as a package. */
+export async function nodeOfBuilds(root: string): Promise<string> {
   if ("zstdCompress" in zlib) return process.execPath;
   const prefix = join(root, ".local", `node-${VERSION}`);
   const node = join(prefix, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
