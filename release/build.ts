@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundleFunction, FUNCTIONS } from "../infrastructure/bundle";
+import { FUNCTIONS } from "../infrastructure/bundle";
+import { compileFunction } from "../infrastructure/compile-function";
 
 const root = join(__dirname, "..");
 const dist = join(root, "dist");
@@ -20,7 +21,7 @@ function main(): void {
   for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/compile-function.${ending}`));
   cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
   mkdirSync(join(dist, "bundles"));
-  for (const name of FUNCTIONS) writeFileSync(join(dist, "bundles", `${name}.js`), bundleFunction(name));
+  for (const name of FUNCTIONS) writeFileSync(join(dist, "bundles", `${name}.js`), compileFunction(name));
   command("publish-image", "../bundles/publish-image.js");
   command("buildspec", "../cli/buildspec.js");
 }

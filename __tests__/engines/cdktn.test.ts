@@ -62,8 +62,8 @@ async function synthesise(folder: string): Promise<ReadonlyMap<string, Json>> {
 }
 
 /** Without what each library says of itself. */
-function withoutMetadata({ "//": _metadata, ...json }: Json): Json {
-  return json;
+function withoutMetadata(json: Json): Json {
+  return { ...json, "//": undefined };
 }
 
 test("cdktn makes of the same sources what cdktf makes, and real Terraform accepts it", async () => {

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { findMirror, mirrorRoots } from "../../local/terraform/mirrors";
+import { OPENTOFU_REGISTRY, openTofuMirror } from "../../local/terraform/opentofu";
 import { findProviders, type Machine } from "../../local/terraform/providers";
 
 let folder: string;
@@ -239,5 +240,36 @@ describe("mirrors", () => {
     ]);
     const moved = mirrorRoots({ XDG_DATA_HOME: "/data", XDG_DATA_DIRS: "/one:/two" }, "/home/user");
     expect(moved.slice(3, 6)).toEqual(["/data/terraform", "/one/terraform", "/two/terraform"]);
+  });
+});
+
+describe("for OpenTofu", () => {
+  const tofu = () => ({
+    registryHost: OPENTOFU_REGISTRY,
+    adapt: openTofuMirror(join(folder, "tofu"), "linux_amd64"),
+  });
+
+  test("a mirror of Terraform's is found under the name of OpenTofu's registry, packed or not", async () => {
+    await unpacked("opt/mirror", "hashicorp/aws", "5.100.0");
+    await packed("opt/mirror", "hashicorp/archive", "terraform-provider-archive_2.7.1_linux_amd64.zip");
+    const { cliConfig } = await findProviders(machine(tofu()));
+    expect(cliConfig).toContain(`path    = ${JSON.stringify(join(folder, "tofu"))}`);
+    expect(cliConfig).toContain('include = ["registry.opentofu.org/hashicorp/aws"]');
+    expect(cliConfig).toContain(
+      'exclude = ["registry.opentofu.org/hashicorp/aws", "registry.opentofu.org/hashicorp/archive"]',
+    );
+    for (const end of ["aws/5.100.0/linux_amd64", "archive/terraform-provider-archive_2.7.1_linux_amd64.zip"]) {
+      expect(await readlink(join(folder, "tofu/registry.opentofu.org/hashicorp", end))).toBe(
+        join(folder, "opt/mirror/registry.terraform.io/hashicorp", end),
+      );
+    }
+  });
+
+  test("what its registry has comes from there", async () => {
+    const { descriptions } = await findProviders(machine({ ...tofu(), ...connected }));
+    expect(descriptions).toEqual({
+      "hashicorp/aws": "registry.opentofu.org",
+      "hashicorp/archive": "registry.opentofu.org",
+    });
   });
 });

@@ -36,20 +36,32 @@ async function stack(script: string, options: RunOptions = {}): Promise<StackTer
 }
 
 describe("findTerraform", () => {
-  test.each(["1.11.0", "1.11.4", "1.12.0-beta1", "2.0.0"])("takes %s", async (version) => {
-    const binary = await command(`echo "Terraform v${version}"; echo "on linux_amd64"`);
-    expect(await findTerraform({ TERRAFORM_BINARY_NAME: binary })).toEqual({ binary, version });
+  test.each([
+    ["Terraform", "1.11.0", "terraform"],
+    ["Terraform", "1.11.4", "terraform"],
+    ["Terraform", "1.12.0-beta1", "terraform"],
+    ["Terraform", "2.0.0", "terraform"],
+    ["OpenTofu", "1.10.0", "opentofu"],
+    ["OpenTofu", "1.12.1", "opentofu"],
+  ])("takes %s %s", async (name, version, engine) => {
+    const binary = await command(`echo "${name} v${version}"; echo "on linux_amd64"`);
+    expect(await findTerraform({ TERRAFORM_BINARY_NAME: binary })).toEqual({ engine, binary, version });
   });
 
-  test.each(["1.10.5", "0.15.0", "1.9.11"])("refuses %s", async (version) => {
-    const binary = await command(`echo "Terraform v${version}"`);
+  test.each([
+    ["Terraform", "1.10.5"],
+    ["Terraform", "0.15.0"],
+    ["Terraform", "1.9.11"],
+    ["OpenTofu", "1.9.4"],
+  ])("refuses %s %s", async (name, version) => {
+    const binary = await command(`echo "${name} v${version}"`);
     await expect(findTerraform({ TERRAFORM_BINARY_NAME: binary })).rejects.toThrow(
-      `"${binary}" is Terraform ${version}, expected Terraform 1.11.0 or newer: get it from https://developer.hashicorp.com/terraform/install.`,
+      `"${binary}" is ${name} ${version}, expected Terraform 1.11.0 or newer, or OpenTofu 1.10.0 or newer: get it from https://developer.hashicorp.com/terraform/install.`,
     );
   });
 
   test.each([
-    ["echo 'OpenTofu v1.12.0'", "OpenTofu v1.12.0"],
+    ["echo 'Packer v1.12.0'", "Packer v1.12.0"],
     [":", "silent about its version"],
   ])("refuses another program: %s", async (script, found) => {
     const binary = await command(script);
@@ -60,7 +72,7 @@ describe("findTerraform", () => {
 
   test("says where to get a missing one", async () => {
     await expect(findTerraform({ TERRAFORM_BINARY_NAME: "", PATH: folder })).rejects.toThrow(
-      'No Terraform: "terraform" is not a command here, expected Terraform 1.11.0 or newer. ' +
+      'No Terraform: "terraform" is not a command here, expected Terraform 1.11.0 or newer, or OpenTofu 1.10.0 or newer. ' +
         "Get it from https://developer.hashicorp.com/terraform/install, or name its place in TERRAFORM_BINARY_NAME.",
     );
   });

@@ -3,10 +3,17 @@ import { promisify } from "node:util";
 import { TerraformMissingError, TerraformVersionError } from "./errors";
 import { variable } from "./variables";
 
-/** The S3 backend locks by `use_lockfile` from here on. https://developer.hashicorp.com/terraform/language/backend/s3#state-locking */
-const REQUIRED = "1.11.0";
+/** Terraform, or its fork OpenTofu. */
+export type Engine = "terraform" | "opentofu";
+
+/**
+ * The S3 backend locks by `use_lockfile` from here on. https://developer.hashicorp.com/terraform/language/backend/s3#state-locking,
+ * https://opentofu.org/docs/language/settings/backends/s3/
+ */
+const REQUIRED: Readonly<Record<Engine, string>> = { terraform: "1.11.0", opentofu: "1.10.0" };
 
 export interface TerraformBinary {
+  readonly engine: Engine;
   /** The command, as TERRAFORM_BINARY_NAME or the PATH has it. */
   readonly binary: string;
   readonly version: string;
@@ -16,13 +23,14 @@ export interface TerraformBinary {
 export async function findTerraform(environment: NodeJS.ProcessEnv = process.env): Promise<TerraformBinary> {
   const binary = variable(environment, "TERRAFORM_BINARY_NAME") ?? "terraform";
   const answer = await askVersion(binary, environment);
-  const version = /^Terraform v(\S+)/.exec(answer)?.[1];
+  const [, name, version] = /^(Terraform|OpenTofu) v(\S+)/m.exec(answer) ?? [];
   if (version === undefined) {
     const found = answer === "" ? "silent about its version" : answer.replace(/\n.*/s, "");
     throw new TerraformVersionError(binary, found, REQUIRED);
   }
-  if (isOlder(version, REQUIRED)) throw new TerraformVersionError(binary, `Terraform ${version}`, REQUIRED);
-  return { binary, version };
+  const engine: Engine = name === "OpenTofu" ? "opentofu" : "terraform";
+  if (isOlder(version, REQUIRED[engine])) throw new TerraformVersionError(binary, `${name ?? ""} ${version}`, REQUIRED);
+  return { engine, binary, version };
 }
 
 async function askVersion(binary: string, environment: NodeJS.ProcessEnv): Promise<string> {

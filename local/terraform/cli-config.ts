@@ -51,15 +51,19 @@ export function installationMethods(text: string): InstallationMethods {
 }
 
 /** The user's settings with a provider_installation that takes the given providers from mirrors, and all others from their registries. */
-export function withMirrors(user: UserConfig, mirrors: ReadonlyMap<Provider, Mirror>): string {
+export function withMirrors(
+  user: UserConfig,
+  mirrors: ReadonlyMap<Provider, Mirror>,
+  registryHost: string = REGISTRY_HOST,
+): string {
   const blocks = [...mirrors].map(([provider, { path }]) =>
     [
       "  filesystem_mirror {",
       `    path    = ${JSON.stringify(path)}`,
-      `    include = ["${REGISTRY_HOST}/${provider}"]`,
+      `    include = ["${registryHost}/${provider}"]`,
       "  }",
     ].join("\n"),
   );
-  const excluded = [...mirrors.keys()].map((provider) => `"${REGISTRY_HOST}/${provider}"`).join(", ");
+  const excluded = [...mirrors.keys()].map((provider) => `"${registryHost}/${provider}"`).join(", ");
   return `${user.text}provider_installation {\n${blocks.join("\n")}\n  direct {\n    exclude = [${excluded}]\n  }\n}\n`;
 }

@@ -1,11 +1,16 @@
+import type { Engine } from "./binary";
+
+/** The oldest release of each that will do. */
+type Required = Readonly<Record<Engine, string>>;
+
 const GET_TERRAFORM = "https://developer.hashicorp.com/terraform/install";
 
 /** No Terraform to run. */
 export class TerraformMissingError extends Error {
   override readonly name = "TerraformMissingError";
-  constructor(binary: string, required: string, options?: ErrorOptions) {
+  constructor(binary: string, required: Required, options?: ErrorOptions) {
     super(
-      `No Terraform: "${binary}" is not a command here, expected Terraform ${required} or newer. ` +
+      `No Terraform: "${binary}" is not a command here, expected ${either(required)}. ` +
         `Get it from ${GET_TERRAFORM}, or name its place in TERRAFORM_BINARY_NAME.`,
       options,
     );
@@ -15,8 +20,8 @@ export class TerraformMissingError extends Error {
 /** A command that is not Terraform, or one that is too old. */
 export class TerraformVersionError extends Error {
   override readonly name = "TerraformVersionError";
-  constructor(binary: string, found: string, required: string) {
-    super(`"${binary}" is ${found}, expected Terraform ${required} or newer: get it from ${GET_TERRAFORM}.`);
+  constructor(binary: string, found: string, required: Required) {
+    super(`"${binary}" is ${found}, expected ${either(required)}: get it from ${GET_TERRAFORM}.`);
   }
 }
 
@@ -48,4 +53,8 @@ export class TerraformCommandError extends Error {
     const ending = exitCode === null ? `was ended by ${String(signal)}` : `failed with exit code ${exitCode}`;
     super(`${command} ${ending} in ${stackDirectory}:\n${lastLines.join("\n")}`);
   }
+}
+
+function either({ terraform, opentofu }: Required): string {
+  return `Terraform ${terraform} or newer, or OpenTofu ${opentofu} or newer`;
 }

@@ -3,9 +3,10 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type ArchiveProvider, startArchiveProvider } from "./archive-provider";
 import { findTerraform, type TerraformBinary } from "./binary";
+import { openTofuMirror, OPENTOFU_REGISTRY } from "./opentofu";
 import { currentPlatform, mirrorRoots } from "./mirrors";
 import { findProviders, type ProviderSources } from "./providers";
-import { registryAnswers } from "./registry";
+import { discovery, registryAnswers } from "./registry";
 import { variable } from "./variables";
 
 export interface TerraformOptions {
@@ -17,7 +18,6 @@ export interface TerraformOptions {
 
 /** A Terraform that can run stacks on this machine. */
 export interface TerraformSetup extends TerraformBinary {
-  readonly engine: "terraform";
   /** Where each provider comes from, in words. */
   readonly providers: ProviderSources["descriptions"];
   /**
@@ -33,14 +33,19 @@ export async function prepareTerraform({
   directory,
   onLog = () => undefined,
 }: TerraformOptions): Promise<TerraformSetup> {
-  const { binary, version } = await findTerraform();
-  onLog(`Terraform ${version}`);
+  const { engine, binary, version } = await findTerraform();
+  onLog(`${engine === "opentofu" ? "OpenTofu" : "Terraform"} ${version}`);
   const sources = await findProviders({
     environment: process.env,
     home: homedir(),
     platform: currentPlatform(),
     mirrorRoots: mirrorRoots(),
     registryAnswers,
+    ...(engine === "opentofu" && {
+      registryAnswers: () => registryAnswers(discovery(OPENTOFU_REGISTRY)),
+      registryHost: OPENTOFU_REGISTRY,
+      adapt: openTofuMirror(join(resolve(directory), "opentofu-mirror"), currentPlatform()),
+    }),
   });
   for (const [provider, description] of Object.entries(sources.descriptions)) onLog(`${provider}: ${description}`);
   const environment = await cliEnvironment(resolve(directory), sources);
@@ -49,7 +54,7 @@ export async function prepareTerraform({
   return {
     binary,
     version,
-    engine: "terraform",
+    engine,
     providers: sources.descriptions,
     environmentFor: async (stackDirectory) => {
       if (!sources.archiveStandIn) return environment;

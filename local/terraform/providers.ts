@@ -11,6 +11,10 @@ export interface Machine {
   /** Where to look for a provider mirror. */
   readonly mirrorRoots: readonly string[];
   readonly registryAnswers: () => Promise<boolean>;
+  /** The registry that short sources mean. @default that of Terraform */
+  readonly registryHost?: string;
+  /** Makes a provider of Terraform's mirror one that the engine finds. @default - it finds it already */
+  readonly adapt?: (provider: Provider, mirror: Mirror) => Promise<Mirror>;
 }
 
 /** Where Terraform takes its providers from on this machine. */
@@ -32,8 +36,9 @@ export async function findProviders(machine: Machine): Promise<ProviderSources> 
   const user = await readUserConfig(machine.environment, machine.home);
   if (user.installsProviders) return await fromUserConfig(user, machine);
   if (await machine.registryAnswers()) {
+    const { registryHost = REGISTRY_HOST } = machine;
     return {
-      descriptions: { "hashicorp/aws": REGISTRY_HOST, "hashicorp/archive": REGISTRY_HOST },
+      descriptions: { "hashicorp/aws": registryHost, "hashicorp/archive": registryHost },
       archiveStandIn: false,
       wantsCache: !machine.environment.TF_PLUGIN_CACHE_DIR && !user.text.includes("plugin_cache_dir"),
     };
@@ -60,14 +65,16 @@ async function fromUserConfig(user: UserConfig, machine: Machine): Promise<Provi
 }
 
 async function fromMirrors(user: UserConfig, machine: Machine): Promise<ProviderSources> {
+  const { registryHost = REGISTRY_HOST } = machine;
+  const adapt: NonNullable<Machine["adapt"]> = machine.adapt ?? ((_provider, mirror) => Promise.resolve(mirror));
   const aws = await findMirror("hashicorp/aws", machine.platform, machine.mirrorRoots);
-  if (!aws) throw new AwsProviderMissingError(REGISTRY_HOST, machine.platform, machine.mirrorRoots);
-  const mirrors = new Map<Provider, Mirror>([["hashicorp/aws", aws]]);
+  if (!aws) throw new AwsProviderMissingError(registryHost, machine.platform, machine.mirrorRoots);
+  const mirrors = new Map<Provider, Mirror>([["hashicorp/aws", await adapt("hashicorp/aws", aws)]]);
   const archive = await findMirror("hashicorp/archive", machine.platform, [aws.path, ...machine.mirrorRoots]);
-  if (archive) mirrors.set("hashicorp/archive", archive);
+  if (archive) mirrors.set("hashicorp/archive", await adapt("hashicorp/archive", archive));
   return {
     descriptions: { "hashicorp/aws": describe(aws), "hashicorp/archive": archive ? describe(archive) : STAND_IN },
-    cliConfig: withMirrors(user, mirrors),
+    cliConfig: withMirrors(user, mirrors, registryHost),
     archiveStandIn: archive === undefined,
     wantsCache: false,
   };

@@ -4,7 +4,12 @@ import { HttpsProxyAgent } from "https-proxy-agent";
 import { getProxyForUrl } from "proxy-from-env";
 import { REGISTRY_HOST } from "./mirrors";
 
-const DISCOVERY = `https://${REGISTRY_HOST}/.well-known/terraform.json`;
+const DISCOVERY = discovery(REGISTRY_HOST);
+
+/** Where a registry says what it offers. */
+export function discovery(host: string): string {
+  return `https://${host}/.well-known/terraform.json`;
+}
 
 /**
  * Whether the public provider registry can be reached from here: one request to its service discovery, by way of HTTPS_PROXY
