@@ -108,6 +108,17 @@ describe("manifests", () => {
     );
   });
 
+  test("are tagged once more where the registry stumbles over another build that writes the same one", async () => {
+    let isFirst = true;
+    registry.intercept = (request, response) => {
+      if (request.method !== "PUT" || !isFirst) return false;
+      isFirst = false;
+      return answer(response, 400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+    };
+    await repository.putManifest("0123abc", MANIFEST);
+    expect((await repository.manifest("0123abc"))?.digest).toBe(sha256(MANIFEST.bytes));
+  });
+
   test("that are there under an immutable tag need not be written: ECR refuses even the same one", async () => {
     await repository.putManifest("0123abc", MANIFEST);
     registry.intercept = (request, response) =>

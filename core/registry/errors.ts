@@ -121,6 +121,15 @@ export class TagImmutableError extends RegistryRefusedError {
   }
 }
 
+/**
+ * A manifest under a tag bears no digest that could be wrong: docker's registry says so while another build writes the same manifest.
+ */
+export class ManifestClashError extends RegistryRefusedError {
+  override retryable(): boolean {
+    return true;
+  }
+}
+
 /** The token ran out while a body was sent that cannot be rewound here; a new one is there. */
 export class TokenExpiredError extends RegistryRefusedError {
   constructor(action: string, refusal: Refusal) {

@@ -1,6 +1,12 @@
 import { isDigest, sha256, type Digest } from "../digest";
 import type { Connection } from "./connection";
-import { RegistryError, RegistryProtocolError, RegistryRefusedError, TagImmutableError } from "./errors";
+import {
+  RegistryError,
+  RegistryProtocolError,
+  RegistryRefusedError,
+  ManifestClashError,
+  TagImmutableError,
+} from "./errors";
 import type { HttpResponse } from "./http";
 import { checkManifestSize } from "./limits";
 import { MEDIA_TYPES, type Manifest } from "./manifest";
@@ -51,7 +57,7 @@ export class Manifests {
       try {
         await this.#connection.once(action, request, [201]);
       } catch (error) {
-        const refused = asImmutable(action, reference, error);
+        const refused = explainRefusal(action, reference, error);
         if (await this.#tookEffect(reference, bytes, refused)) return;
         throw refused;
       }
@@ -84,9 +90,11 @@ export class Manifests {
  * ECR: "TAG_INVALID: The image tag 'x' already exists in the 'y' repository and cannot be overwritten because the repository (or: the
  * tag) is immutable."
  */
-function asImmutable(action: string, tag: string, error: unknown): unknown {
-  const isImmutable = error instanceof RegistryRefusedError && /immutable/i.test(error.refusal.message);
-  return isImmutable ? new TagImmutableError(action, tag, error.refusal) : error;
+function explainRefusal(action: string, tag: string, error: unknown): unknown {
+  if (!(error instanceof RegistryRefusedError)) return error;
+  if (/immutable/i.test(error.refusal.message)) return new TagImmutableError(action, tag, error.refusal);
+  const isClash = error.refusal.code === "DIGEST_INVALID" && !isDigest(tag);
+  return isClash ? new ManifestClashError(action, error.refusal) : error;
 }
 
 function digestHeader({ headers }: HttpResponse): Digest | undefined {
