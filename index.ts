@@ -10,6 +10,8 @@ export { PipelineStack } from "./infrastructure/stack";
 export type { ResourceType } from "./infrastructure/resources";
 export { Service } from "./infrastructure/service";
 export type { DropBucket } from "./infrastructure/drop-bucket";
+export type { LogGroup } from "./infrastructure/log-group";
+export type { Outputs } from "./infrastructure/outputs";
 export type { Trigger, TriggerOutputs } from "./infrastructure/triggers/trigger";
 export { EventPatternTooLongError, ResourceNotFoundError } from "./infrastructure/errors";
 export { ConfigError } from "./config/errors";

@@ -24,7 +24,7 @@ export type BackendConfig =
   /** `path` is relative to the project's folder, the one that holds cdktf.out. */
   | { readonly kind: "local"; readonly path: string };
 
-interface CloudBackendConfig {
+export interface CloudBackendConfig {
   readonly kind: "cloud";
   readonly hostname: string;
   readonly organization: string;

@@ -240,7 +240,7 @@ test("repositories of retired services may be read, by the pipeline's tag", () =
 describe("the state", () => {
   const stateStatements = (options: string) =>
     statementsOf(`${A}backend: { s3: { bucket: our-state, ${options} } }\n`, "a")
-      .filter(({ Sid }) => Sid.includes('State'))
+      .filter(({ Sid }) => Sid.includes("State"))
       .map(({ Sid, Resource }) => [Sid, Resource]);
   const bucket = "arn:aws:s3:::our-state";
 

@@ -206,7 +206,9 @@ const SUCCEEDED = { buildStatus: "SUCCEEDED", exportedEnvironmentVariables: [{ n
     const { build, tags, log } = await service.dropZip(packed);
     expect(build).toMatchObject(SUCCEEDED);
     expect(tags).toEqual(["0123abc", "staging"]);
-    expect(log).toContain(`selected ${service.reference()} for linux/amd64: 2 layers, config ${packed.images[0]!.config}`);
+    expect(log).toContain(
+      `selected ${service.reference()} for linux/amd64: 2 layers, config ${packed.images[0]!.config}`,
+    );
     await service.prove(packed, "staging");
   });
 
