@@ -487,6 +487,15 @@ describe("what bites later", () => {
     expect(rulesOf(build("- A=$(a | b)\n- set -euo pipefail", bash))).toEqual(["pipe-hides-failure warning"]);
   });
 
+  test("a pipe in what is exported hides its failure even with pipefail", () => {
+    const exported = "- set -o pipefail\n- export TAG=$(git log | head -1)";
+    expect(lint(build(exported, "env: { shell: bash }\n"))).toEqual([
+      "b.yml:7:16 warning pipe-hides-failure: where git fails, the pipe does not: TAG is empty or wrong and the build goes on; " +
+        "assign first, export then, and with shell: bash set -o pipefail before\n" +
+        "    - set -o pipefail\n    - 'TAG=$(git log | head -1)'\n    - export TAG",
+    ]);
+  });
+
   test("bash without saying so, once for the file", () => {
     expect(lint(build('- echo a\n- if [[ "$A" > "$B" ]]; then source x; fi\n- "[[ $A ]]"'))).toEqual([
       "b.yml:6:12 warning bashism: bash alone has [[ ]] (line 6), source (line 6); without shell: bash CodeBuild takes sh, which is dash on Debian and Ubuntu images\n" +

@@ -5,6 +5,7 @@ import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ZstdMissingError } from "../../core/archive/errors";
+import { publishCommand } from "../../core/publish/command";
 import { HELP, readCommandLine } from "../../core/publish/command-line";
 import { EXIT, exitCodeOf } from "../../core/publish/exit";
 import type { PublishReport } from "../../core/publish/report";
@@ -155,6 +156,23 @@ describe("publish-image", () => {
       tags: [{ tag: "0123abc", state: "set" }],
       dryRun: false,
     });
+  });
+
+  test("a result that cannot be printed is no success", async () => {
+    const write = jest.spyOn(process.stdout, "write").mockImplementation(((
+      _text: string,
+      written: (e: Error) => void,
+    ) => {
+      written(new Error("ENOSPC: no space left on device"));
+      return false;
+    }) as never);
+    const said = jest.spyOn(console, "error").mockImplementation(() => undefined);
+    expect(await publishCommand([archive, destination, "--json"])).toBe(1);
+    expect(said).toHaveBeenLastCalledWith(
+      "all is done, but the result could not be printed: ENOSPC: no space left on device",
+    );
+    expect(write).toHaveBeenCalledTimes(1);
+    expect(pushed().at(-1)).toBe("0123abc");
   });
 
   test("--dry-run", async () => {

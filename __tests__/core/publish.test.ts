@@ -9,7 +9,7 @@ import { sha256 } from "../../core/digest";
 import type { PublishEvent } from "../../core/publish/events";
 import { LIMITS } from "../../core/archive/limits";
 import { sendLayers } from "../../core/publish/layers";
-import { publishDrop } from "../../core/publish/publish-drop";
+import { publishDrop, type PublishDropOptions } from "../../core/publish/publish-drop";
 import { Repository } from "../../core/registry/repository";
 import {
   bufferSource,
@@ -46,7 +46,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function publish(object: Buffer): Promise<string> {
+async function publish(object: Buffer, changes: Partial<PublishDropOptions> = {}): Promise<string> {
   const { versionId = "", etag } = s3.put("drops", "web.zip", object);
   const client = new S3Client({
     endpoint: s3.endpoint,
@@ -64,6 +64,7 @@ async function publish(object: Buffer): Promise<string> {
     movingTags: ["staging", "latest"],
     choice: DEFAULT_CHOICE,
     listener: (event) => events.push(event),
+    ...changes,
   }).finally(() => {
     client.destroy();
   });
@@ -181,6 +182,13 @@ test("a layer that takes long reports how far it is", async () => {
     seconds: expect.any(Number) as number,
   });
   expect(events.at(-1)).toMatchObject({ type: "layer", ...position, how: "sent" });
+});
+
+test("an archive that has to be decompressed reports how far it is", async () => {
+  await publish(zipped(), { reportInterval: 0 });
+  const { length } = dockerSave();
+  const seconds = expect.any(Number) as number;
+  expect(events).toContainEqual({ type: "archive-progress", done: length, seconds });
 });
 
 test("a moving tag that is refused leaves the later ones alone", async () => {

@@ -22,7 +22,8 @@ interface FindOptions {
   readonly limits?: Partial<ArchiveLimits>;
 }
 
-export interface OpenArchiveOptions extends FindOptions, Pick<SpoolOptions, "onSecondPass" | "roomRemedy"> {
+export interface OpenArchiveOptions
+  extends FindOptions, Pick<SpoolOptions, "onProgress" | "onSecondPass" | "roomRemedy"> {
   /** Blobs that need not be read; asked for only where the archive has to be decompressed. @default - all are needed */
   readonly findKnown?: () => Promise<{ has(digest: Digest): boolean }>;
   /** Directory that takes the archive while it is read, if it cannot be read in place. */
@@ -39,11 +40,13 @@ export async function openArchive(object: RandomAccess, options: OpenArchiveOpti
   const limits = { ...LIMITS, ...options.limits };
   const { name, inPlace, stream, size } = await findTar(object, options.archivePath, limits);
   if (inPlace) return readImages(await TarIndex.read(readAhead(inPlace), limits));
-  const { onSecondPass, roomRemedy, spoolDirectory } = options;
+  const { onProgress, onSecondPass, roomRemedy, spoolDirectory } = options;
   const known = await options.findKnown?.();
   const isKnown = known && ((digest: Digest) => known.has(digest));
   const file = join(spoolDirectory, "archive");
-  return readImages(await spoolTar({ name, stream, size, limits, isKnown, onSecondPass, roomRemedy, file }));
+  return readImages(
+    await spoolTar({ name, stream, size, limits, isKnown, onProgress, onSecondPass, roomRemedy, file }),
+  );
 }
 
 export interface WriteArchiveOptions extends FindOptions, Pick<SpoolOptions, "onProgress" | "roomRemedy"> {

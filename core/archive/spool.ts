@@ -218,6 +218,7 @@ async function fillHoles(file: FileHandle, stream: Readable, holes: readonly Hol
 /**
  * Writes a stream into a file as it is: what cannot be read twice, such as standard input, becomes a source like any other.
  * @param file what was there before is replaced.
+ * @param onProgress hears how many bytes have come so far, for each piece
  * @throws SpoolFullError, or TooMuchDataError beyond `maximum` bytes
  */
 export async function openStream(
@@ -225,6 +226,7 @@ export async function openStream(
   name: string,
   file: string,
   maximum = LIMITS.archive,
+  onProgress?: (bytes: number) => void,
 ): Promise<RandomAccess> {
   const room = new Room(dirname(file), "or name a file instead of a stream");
   await room.explain(async () => {
@@ -236,6 +238,7 @@ export async function openStream(
         if (position + chunk.length > maximum) throw new TooMuchDataError(name, maximum);
         await writer.write(chunk, position);
         position += chunk.length;
+        onProgress?.(position);
       }
       await writer.end();
     } finally {

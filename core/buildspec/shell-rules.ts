@@ -126,17 +126,29 @@ class ShellCheck {
   }
 
   pipes(): void {
+    let hasPipefail = false;
     for (const item of this.entries) {
-      if (item.text.includes("pipefail")) return;
+      hasPipefail ||= item.text.includes("pipefail");
       if (!item.text.includes("|")) continue;
       for (const node of item.nodes) {
         const pipe = node.type === "Assignment" ? pipeOf(node) : undefined;
         if (!pipe || node.type !== "Assignment" || this.#tests(node.name)) continue;
         const first = pipe.commands.find((command, index) => index < pipe.commands.length - 1 && !isSafe(command));
         if (!first) continue;
+        // The exit code of `export` is its own, whatever becomes of what it exports.
+        const declaration = DECLARATION.exec(item.text.slice(0, node.pos))?.[1];
+        if (hasPipefail && declaration === undefined) continue;
         const program = first.type === "Command" ? (first.name?.text ?? "it") : "it";
-        const message = `where ${program} fails, the pipe does not: ${node.name} is empty or wrong and the build goes on; bash has set -o pipefail (with shell: bash)`;
-        this.report.addAt("pipe-hides-failure", "warning", placeOf(item, node.pos, this.source), message, PIPEFAIL);
+        const remedy =
+          declaration === undefined
+            ? "bash has set -o pipefail (with shell: bash)"
+            : `assign first, ${declaration} then, and with shell: bash set -o pipefail before`;
+        const message = `where ${program} fails, the pipe does not: ${node.name} is empty or wrong and the build goes on; ${remedy}`;
+        const correction =
+          declaration === undefined
+            ? PIPEFAIL
+            : `${PIPEFAIL}\n${asItem(item.text.slice(node.pos, node.end))}\n- ${declaration} ${node.name}`;
+        this.report.addAt("pipe-hides-failure", "warning", placeOf(item, node.pos, this.source), message, correction);
       }
     }
   }
@@ -171,6 +183,9 @@ class ShellCheck {
 const MAX_SPREAD = 60;
 
 const PIPEFAIL = "- set -o pipefail";
+
+/** A command that assigns, right before what it assigns. */
+const DECLARATION = /(?:^|[\s;&|(])(export|readonly|local|declare|typeset)\s+(?:-\w+\s+)*$/;
 
 /** The whole line, where YAML cut a plain command at ` #`. */
 function commentBehind({ node, written, offset }: Entry, { text }: Source): string | undefined {

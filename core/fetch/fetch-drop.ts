@@ -7,6 +7,7 @@ import type { Digest } from "../digest";
 import type { PublishDropOptions } from "../publish/publish-drop";
 import { findPublished } from "../publish/published";
 import { configDigestOf } from "../registry/manifest";
+import { every, stopwatch } from "../timing";
 
 export interface FetchDropOptions extends PublishDropOptions {
   /** Takes the image archive; what was there before is replaced. */
@@ -81,20 +82,4 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
     }
   }
   return { reference: reference.text, gitHash, layers: layers.map(({ diffId }) => diffId), tags };
-}
-
-/** Seconds since it was made. */
-function stopwatch(): () => number {
-  const started = performance.now();
-  return () => (performance.now() - started) / 1000;
-}
-
-/** Passes a value on once in so many milliseconds, not the first ones. */
-function every<T>(interval: number, action: (value: T) => void): (value: T) => void {
-  let next = performance.now() + interval;
-  return (value) => {
-    if (performance.now() < next) return;
-    next = performance.now() + interval;
-    action(value);
-  };
 }

@@ -10,7 +10,8 @@ import { registryRegion, registryUrl } from "../registry/host";
 import type { RecentTags } from "../registry/recent-tags";
 import { Repository } from "../registry/repository";
 import { readCommandLine, HELP, UsageError, type Command } from "./command-line";
-import type { PublishEvent } from "./events";
+import { every, stopwatch } from "../timing";
+import type { PublishEvent, PublishListener } from "./events";
 import { EXIT, exitCodeOf } from "./exit";
 import { publish } from "./publish";
 import { renderEvent } from "./progress";
@@ -19,6 +20,9 @@ import { say } from "./say";
 import { parseObjectUrl } from "./source-url";
 import { withSpool } from "./spool";
 import { TERMINAL_INTERVAL, TerminalProgress } from "./terminal";
+
+/** Milliseconds between two reports of what takes long, where there is no terminal. */
+const LINE_INTERVAL = 5_000;
 
 /**
  * `publish-image SOURCE DESTINATION`, see {@link HELP}.
@@ -52,10 +56,11 @@ async function run(command: Command, terminal: TerminalProgress | undefined): Pr
     if (terminal) terminal.listener(event);
     else say(renderEvent(event));
   };
+  const interval = terminal ? TERMINAL_INTERVAL : LINE_INTERVAL;
   const { hashTag, digest } = await withSpool(async (spoolDirectory) =>
     publish({
       ...options,
-      object: await openSource(source, spoolDirectory, options.choice.limits.archive),
+      object: await openSource(source, spoolDirectory, options.choice.limits.archive, listener, interval),
       spoolDirectory,
       // Under a tag of its own, the image needs none in the archive.
       select: (archive) =>
@@ -66,16 +71,30 @@ async function run(command: Command, terminal: TerminalProgress | undefined): Pr
       ...(recentTags && { recentTags }),
       listener,
       dryRun,
-      ...(terminal && { reportInterval: TERMINAL_INTERVAL }),
+      reportInterval: interval,
     }),
   );
   const reference = `${repository.reference}:${hashTag}`;
   if (json) {
     const report = writer.report({ repository: repository.reference, hashTag, dryRun, ...(digest && { digest }) });
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    await print(`${JSON.stringify(report)}\n`);
   } else {
-    process.stdout.write(digest === undefined ? `${reference}\n` : `${reference}@${digest}\n`);
+    await print(digest === undefined ? `${reference}\n` : `${reference}@${digest}\n`);
   }
+}
+
+/** Whoever reads the result must not take half of it for all. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error): void => {
+      reject(new Error(`all is done, but the result could not be printed: ${cause.message}`, { cause }));
+    };
+    process.stdout.once("error", fail);
+    process.stdout.write(text, (error) => {
+      if (error) fail(error);
+      else resolve();
+    });
+  });
 }
 
 /* eslint-disable @typescript-eslint/no-require-imports -- the AWS SDK takes longer to load than a small update to publish: only where it is needed */
@@ -91,11 +110,23 @@ function accessTo(
   return user !== undefined && password !== undefined ? { credentials: new BasicCredentials(user, password) } : {};
 }
 
-async function openSource(source: string, spoolDirectory: string, maximum: number): Promise<RandomAccess> {
+async function openSource(
+  source: string,
+  spoolDirectory: string,
+  maximum: number,
+  listener: PublishListener,
+  interval: number,
+): Promise<RandomAccess> {
   if (source === "-" && process.stdin.isTTY) {
     throw new UsageError(["SOURCE is -, expected an archive at standard input (found a terminal)"]);
   }
-  if (source === "-") return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum);
+  if (source === "-") {
+    const reading = stopwatch();
+    const onProgress = every(interval, (done: number) => {
+      listener({ type: "archive-progress", done, seconds: reading() });
+    });
+    return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum, onProgress);
+  }
   if (!source.startsWith("s3://")) {
     await checkFile(source).catch((error: unknown) => {
       const problem = `SOURCE is ${JSON.stringify(source)}, expected a file that can be read (${(error as Error).message})`;

@@ -3,7 +3,7 @@ import type { Digest } from "../digest";
 /** What a publisher reports while it works. Sizes are bytes, times are seconds. */
 export type PublishEvent =
   | { readonly type: "object"; readonly name: string; readonly size: number }
-  /** Of an archive that is written to a file. */
+  /** Of an archive that is written to a file: one that is not read where it lies. */
   | { readonly type: "archive-progress"; readonly done: number; readonly seconds: number }
   /** Files of a compressed archive that were passed by and are needed after all: it is read once more. */
   | { readonly type: "second-pass"; readonly names: readonly string[] }

@@ -199,10 +199,10 @@ class LayerJob {
 
   #compressed(compressor: Compressor): StreamedBlob {
     const sent = new DigestStream();
-    const compressed = Readable.from(compressor.compress(this.#verified()), {
-      objectMode: false,
-      highWaterMark: 1 << 20,
-    });
+    const source = this.#verified();
+    const compressed = Readable.from(compressor.compress(source), { objectMode: false, highWaterMark: 1 << 20 });
+    // A generator that nobody has begun to read does not close what it reads.
+    compressed.once("close", () => source.destroy());
     // Whoever reads the last stream learns of a failure by it.
     const stream = pipeline(compressed, sent, () => undefined);
     return { stream, seal: () => ({ digest: sent.digest(), size: sent.size }) };

@@ -6,7 +6,7 @@ export function renderEvent(event: PublishEvent): string {
     case "object":
       return `reading ${event.name} (${megabytes(event.size)})`;
     case "archive-progress":
-      return `${megabytes(event.done)} of the archive written after ${seconds(event.seconds)}`;
+      return `${megabytes(event.done)} of the archive written after ${seconds(event.seconds)}${rate(event.done, event.seconds)}`;
     case "second-pass":
       return `reading the archive once more for ${event.names.join(", ")}`;
     case "archive":

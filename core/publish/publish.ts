@@ -6,6 +6,7 @@ import type { RandomAccess } from "../archive/source";
 import type { Digest } from "../digest";
 import type { RecentTags } from "../registry/recent-tags";
 import type { Repository } from "../registry/repository";
+import { every, stopwatch } from "../timing";
 import { findCompressor } from "./compress";
 import { UntaggedImageError } from "./errors";
 import type { PublishListener } from "./events";
@@ -41,7 +42,7 @@ export interface PublishOptions {
   readonly recentTags?: () => Promise<RecentTags>;
   readonly choice: PublishChoice;
   readonly listener: PublishListener;
-  /** Milliseconds between two reports of a layer that takes long. @default 5000 */
+  /** Milliseconds between two reports of what takes long. @default 5000 */
   readonly reportInterval?: number;
   /** Says what would be done, and writes nothing to the registry. @default false */
   readonly dryRun?: boolean;
@@ -53,6 +54,8 @@ export interface Publication {
   /** Of the manifest or index; absent after a dry run of what is not there yet. */
   readonly digest?: Digest;
 }
+
+const REPORT_INTERVAL = 5_000;
 
 /** From an archive to tags in a registry: the `stream` publisher. */
 export async function publish(options: PublishOptions): Promise<Publication> {
@@ -78,21 +81,24 @@ export async function publish(options: PublishOptions): Promise<Publication> {
 }
 
 async function openSelection(
-  { object, archivePath, spoolDirectory, select, choice, listener }: PublishOptions,
+  { object, archivePath, spoolDirectory, select, choice, listener, reportInterval = REPORT_INTERVAL }: PublishOptions,
   lookup: LayerLookup | undefined,
 ): Promise<{ selection: Selection; gitHash?: string; id: string }> {
   listener({ type: "object", name: object.name, size: object.size });
-  const started = performance.now();
+  const reading = stopwatch();
   const archive = await openArchive(object, {
     ...(archivePath !== undefined && { archivePath }),
     spoolDirectory,
     limits: choice.limits,
     ...(lookup && { findKnown: () => lookup.beforeReading() }),
+    onProgress: every(reportInterval, (done) => {
+      listener({ type: "archive-progress", done, seconds: reading() });
+    }),
     onSecondPass: (names) => {
       listener({ type: "second-pass", names });
     },
   });
-  listener({ type: "archive", images: archive.images.length, seconds: (performance.now() - started) / 1000 });
+  listener({ type: "archive", images: archive.images.length, seconds: reading() });
   const { reference, gitHash, image: saved } = select(archive);
   const selection = selectPlatforms(await saved.open(), choice);
   if (selection.missing.length > 0) listener({ type: "missing-platforms", platforms: selection.missing });

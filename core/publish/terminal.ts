@@ -7,20 +7,24 @@ const BAR = 24;
 /** Milliseconds from one picture to the next. */
 export const TERMINAL_INTERVAL = 200;
 
-/** Lines for what has happened, and below them one that moves for each layer under way. */
+/** Key of the line that moves while an archive is read. */
+const ARCHIVE = "archive";
+
+/** Lines for what has happened, and below them one that moves for the archive, or for each layer under way. */
 export class TerminalProgress {
-  readonly #running = new Map<string, Extract<PublishEvent, { type: "layer-progress" }>>();
+  readonly #running = new Map<string, string>();
   #drawn = 0;
 
   constructor(private readonly terminal: WriteStream) {}
 
   readonly listener = (event: PublishEvent): void => {
-    if (event.type === "layer-progress") {
-      this.#running.set(event.diffId, event);
+    if (event.type === "layer-progress" || event.type === "archive-progress") {
+      if (event.type === "layer-progress") this.#running.set(event.diffId, bar(event));
+      else this.#running.set(ARCHIVE, renderEvent(event));
       this.#draw();
       return;
     }
-    if (event.type === "layer") this.#running.delete(event.diffId);
+    this.#running.delete(event.type === "layer" ? event.diffId : ARCHIVE);
     this.say(renderEvent(event));
   };
 
@@ -47,7 +51,7 @@ export class TerminalProgress {
 
   #draw(): void {
     this.#clear();
-    const lines = [...this.#running.values()].map((event) => bar(event).slice(0, this.terminal.columns - 1));
+    const lines = [...this.#running.values()].map((line) => line.slice(0, this.terminal.columns - 1));
     if (lines.length > 0) this.terminal.write(`${lines.join("\n")}\n`);
     this.#drawn = lines.length;
   }
