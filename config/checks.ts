@@ -12,7 +12,7 @@ import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
 import { partition } from "./partition";
-import { checkExclusions } from "./providers";
+import { checkExclusions } from "./provider-version";
 import type { Draft } from "./resolve";
 import type { PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";

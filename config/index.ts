@@ -22,6 +22,5 @@ export type {
   ServiceConfig,
 } from "./schema";
 export type { ComputeConfig } from "./compute";
-export type { ProvidersConfig } from "./providers";
 export type { StreamConfig } from "./stream";
 export type { TriggerConfig } from "./trigger";

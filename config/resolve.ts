@@ -41,7 +41,7 @@ export function resolve(parsed: Parsed, folder: string): PipelineConfig {
     packaging: parsed.packaging ?? (parsed.backend.cloud ? "prebuilt" : "archive"),
     roles: resolveRoles(parsed.roles),
     backend: resolveBackend(parsed),
-    providers: parsed.providers,
+    providerVersion: parsed.providerVersion,
     protect: parsed.protect,
     outputs: parsed.outputs,
     repositories: { scanOnPush, untaggedExpireAfterDays, ...(keep !== undefined && { keep }), pullAccounts },

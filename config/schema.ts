@@ -17,7 +17,7 @@ import * as limits from "./limits";
 import { notificationsSchema, type NotificationsKind } from "./notifications";
 import { outputsSchema, type OutputsConfig } from "./outputs";
 import { type ProviderConfig, providerSchema } from "./provider";
-import { type ProvidersConfig, providersSchema } from "./providers";
+import { providerVersionSchema } from "./provider-version";
 import { type RolesConfig, rolesSchema } from "./roles";
 import { type StreamConfig, streamOptions } from "./stream";
 import { triggerSchema, type TriggerConfig } from "./trigger";
@@ -243,7 +243,7 @@ export const pipelineSchema = z
       .optional(),
     roles: rolesSchema,
     backend: backendSchema.default({ local: {} }),
-    providers: providersSchema,
+    providerVersion: providerVersionSchema,
     protect: z
       .boolean()
       .meta({
@@ -353,7 +353,8 @@ export interface PipelineConfig {
   readonly packaging: "archive" | "prebuilt";
   readonly roles: RolesConfig;
   readonly backend: BackendConfig;
-  readonly providers: ProvidersConfig;
+  /** Range of versions of hashicorp/aws, the lower bound first. */
+  readonly providerVersion: string;
   /** No plan may destroy a repository or the bucket of the drops. */
   readonly protect: boolean;
   readonly outputs: OutputsConfig;

@@ -9,9 +9,9 @@ const OF_THE_STACK = ["backend", "provider", "tags"] as const;
 
 /**
  * A pipeline as `pipeline.yaml` has it (docs/configuration.md lists every option), without `backend`, `provider` and `tags`: they are the
- * business of the stack that it is put into. So are the versions of its providers; `providers` says here which they are.
+ * business of the stack that it is put into. So is the version of its AWS provider; `providerVersion` says here which it is.
  */
-export interface PipelineProps extends Omit<PipelineInput, "region" | "backend" | "tags"> {
+export interface PipelineProps extends Omit<PipelineInput, "region" | (typeof OF_THE_STACK)[number]> {
   /** The region that the stack's AWS provider works in. @default - as that provider says */
   readonly region?: string;
 }

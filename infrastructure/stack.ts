@@ -16,7 +16,7 @@ const TERRAFORM_VERSIONS = ">= 1.10.0, < 2.0.0";
 
 /**
  * Short sources, so that Terraform and OpenTofu each take them from their own registry; the lower bound is the
- * bindings' version and comes first (config/providers.ts).
+ * bindings' version and comes first (config/provider-version.ts).
  */
 const AWS_SOURCE = "hashicorp/aws";
 const ARCHIVE_PROVIDER = { source: "hashicorp/archive", version: ">= 2.7.1, < 3.0.0" };
@@ -34,7 +34,7 @@ export class PipelineStack extends TerraformStack {
     this.#addOutputs();
   }
 
-  #addProviders({ region, tags, name, packaging, provider, providers }: PipelineConfig): void {
+  #addProviders({ region, tags, name, packaging, provider, providerVersion }: PipelineConfig): void {
     const { assumeRole, allowedAccountIds } = provider;
     new AwsProvider(this, "aws", {
       region,
@@ -42,7 +42,7 @@ export class PipelineStack extends TerraformStack {
       ...(allowedAccountIds.length > 0 && { allowedAccountIds: [...allowedAccountIds] }),
       defaultTags: [{ tags: { ...tags, [PIPELINE_TAG]: name } }],
     });
-    this.addOverride("terraform.required_providers.aws", { source: AWS_SOURCE, version: providers.aws });
+    this.addOverride("terraform.required_providers.aws", { source: AWS_SOURCE, version: providerVersion });
     if (packaging !== "archive") return;
     new ArchiveProvider(this, "archive");
     this.addOverride("terraform.required_providers.archive", ARCHIVE_PROVIDER);

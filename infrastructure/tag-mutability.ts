@@ -1,15 +1,15 @@
 import type { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
-import { knowsExclusions } from "../config/providers";
+import { knowsExclusions } from "../config/provider-version";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 
-type Providers = Pick<PipelineConfig, "providers">;
+type Provider = Pick<PipelineConfig, "providerVersion">;
 
 /**
  * Moving tags move, and hash tags must not. Where ECR cannot be told the difference, since version 5 of the provider knows all or
  * nothing, the publisher alone keeps hash tags from moving.
  */
-export function tagMutability({ movingTags }: ServiceConfig, { providers }: Providers): string {
-  if (!knowsExclusions(providers)) return "MUTABLE";
+export function tagMutability({ movingTags }: ServiceConfig, { providerVersion }: Provider): string {
+  if (!knowsExclusions(providerVersion)) return "MUTABLE";
   return movingTags.length === 0 ? "IMMUTABLE" : "IMMUTABLE_WITH_EXCLUSION";
 }
 
@@ -17,9 +17,9 @@ export function tagMutability({ movingTags }: ServiceConfig, { providers }: Prov
 export function excludeMovingTags(
   repository: EcrRepository,
   { movingTags }: ServiceConfig,
-  { providers }: Providers,
+  { providerVersion }: Provider,
 ): void {
-  if (!knowsExclusions(providers) || movingTags.length === 0) return;
+  if (!knowsExclusions(providerVersion) || movingTags.length === 0) return;
   const filters = movingTags.map((filter) => ({ filter, filter_type: "WILDCARD" }));
   repository.addOverride("image_tag_mutability_exclusion_filter", filters);
 }

@@ -47,7 +47,7 @@ test("a name alone is a service", () => {
     encryption: {},
     provider: { allowedAccountIds: [] },
     backend: { kind: "local", path: "terraform.images.tfstate" },
-    providers: { aws: ">= 5.100.0, < 7.0.0" },
+    providerVersion: ">= 5.100.0, < 7.0.0",
     protect: true,
     outputs: {},
     repositories: { scanOnPush: true, untaggedExpireAfterDays: 14, pullAccounts: [] },

@@ -179,8 +179,8 @@ describe("the repository", () => {
     [">= 6.7.9, < 7.0.0", [], "MUTABLE", undefined],
     [">= 6.8.0, < 7.0.0", ["staging", "latest"], "IMMUTABLE_WITH_EXCLUSION", [exclude("staging"), exclude("latest")]],
     [">= 6.9.0, < 7.0.0", [], "IMMUTABLE", undefined],
-  ])("of providers %s with moving tags %j is %s", (aws, movingTags, mutability, filters) => {
-    const repository = synthesise({ providers: { aws }, services: [{ name: "api", movingTags }] }).resource(
+  ])("of provider %s with moving tags %j is %s", (providerVersion, movingTags, mutability, filters) => {
+    const repository = synthesise({ providerVersion, services: [{ name: "api", movingTags }] }).resource(
       "aws_ecr_repository",
     );
     expect(repository.image_tag_mutability).toBe(mutability);

@@ -19,7 +19,7 @@ describe("the terraform block", () => {
   });
 
   test("takes the configured versions of the AWS provider", () => {
-    const { terraform } = synthesise({ providers: { aws: ">= 6.8.0, < 7.0.0" } });
+    const { terraform } = synthesise({ providerVersion: ">= 6.8.0, < 7.0.0" });
     expect(terraform.required_providers).toStrictEqual({
       aws: { ...AWS, version: ">= 6.8.0, < 7.0.0" },
       archive: ARCHIVE,

@@ -3,17 +3,11 @@ import type { Finding } from "./findings";
 import * as limits from "./limits";
 import type { Draft } from "./resolve";
 
-/** Which versions of Terraform's providers the stack takes. */
-export interface ProvidersConfig {
-  /** Of hashicorp/aws, the lower bound first. */
-  readonly aws: string;
-}
-
 /**
  * The lower bound is the bindings' version. It comes first, since cdktf looks at the first number alone and would otherwise upgrade the
  * providers on every run.
  */
-const DEFAULT_AWS = ">= 5.100.0, < 7.0.0";
+const DEFAULT_RANGE = ">= 5.100.0, < 7.0.0";
 
 type Version = readonly [major: number, minor: number, patch: number];
 
@@ -23,7 +17,7 @@ const NEWEST_MAJOR = 7;
 /** Since when the provider knows `IMMUTABLE_WITH_EXCLUSION`. https://github.com/hashicorp/terraform-provider-aws/blob/main/CHANGELOG.md */
 const EXCLUSIONS_SINCE: Version = [6, 8, 0];
 
-const awsRange = z
+export const providerVersionSchema = z
   .string()
   .regex(
     /^>= \d+\.\d+(\.\d+)?, < \d+\.\d+(\.\d+)?$/,
@@ -41,31 +35,24 @@ const awsRange = z
         message: "must have a lower bound below the upper one",
         input: context.value,
       });
-  });
-
-export const providersSchema = z
-  .strictObject({
-    aws: awsRange
-      .meta({
-        description:
-          'Versions of hashicorp/aws, the lower bound first, within ">= 5.100.0, < 7.0.0". With a lower bound of 6.8.0 or newer, ECR itself refuses to move any tag but the moving ones.',
-      })
-      .default(DEFAULT_AWS),
   })
-  .meta({ description: "Which versions of Terraform's providers the stack takes." })
-  .prefault({});
+  .meta({
+    description:
+      'Versions of hashicorp/aws that the stack takes, the lower bound first, within ">= 5.100.0, < 7.0.0". With a lower bound of 6.8.0 or newer, ECR itself refuses to move any tag but the moving ones.',
+  })
+  .default(DEFAULT_RANGE);
 
-/** Whether every version that the stack takes can have tags that do not move beside tags that do. */
-export function knowsExclusions({ aws }: ProvidersConfig): boolean {
-  return compare(bounds(aws)[0], EXCLUSIONS_SINCE) >= 0;
+/** Whether every version of the range can have tags that do not move beside tags that do. */
+export function knowsExclusions(providerVersion: string): boolean {
+  return compare(bounds(providerVersion)[0], EXCLUSIONS_SINCE) >= 0;
 }
 
 /** ECR takes few exclusions for a repository. */
-export function checkExclusions({ config: { providers }, written, places }: Draft): Finding[] {
-  if (!knowsExclusions(providers)) return [];
+export function checkExclusions({ config: { providerVersion }, written, places }: Draft): Finding[] {
+  if (!knowsExclusions(providerVersion)) return [];
   const { max } = limits.MOVING_TAGS_BESIDE_IMMUTABLE;
-  const [lower = ""] = providers.aws.split(",");
-  const rule = `must list at most ${max} tags where providers.aws begins with ${lower}: ECR excludes no more from immutability`;
+  const [lower = ""] = providerVersion.split(",");
+  const rule = `must list at most ${max} tags where providerVersion begins with ${lower}: ECR excludes no more from immutability`;
   const refuse = (value: readonly string[] | undefined, path: Finding["path"]) =>
     value !== undefined && value.length > max ? [{ path, rule, value }] : [];
   const own = written.services.map((service) => (typeof service === "string" ? undefined : service.movingTags));

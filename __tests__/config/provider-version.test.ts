@@ -4,13 +4,13 @@ import { loadProblems, pipeline, problemsOf } from "./make";
 const MANY = ["a", "b", "c", "d", "e", "f"];
 
 test("every version from the bindings' on is taken, up to 6", () => {
-  expect(parsePipeline(pipeline()).providers).toStrictEqual({ aws: ">= 5.100.0, < 7.0.0" });
+  expect(parsePipeline(pipeline()).providerVersion).toBe(">= 5.100.0, < 7.0.0");
 });
 
 test.each([">= 5.100.0, < 7.0.0", ">= 5.100, < 6.0", ">= 6.8.0, < 7.0.0", ">= 6.66.1, < 6.66.2"])(
   "%s is taken",
-  (aws) => {
-    expect(parsePipeline(pipeline({ providers: { aws } })).providers).toStrictEqual({ aws });
+  (providerVersion) => {
+    expect(parsePipeline(pipeline({ providerVersion })).providerVersion).toBe(providerVersion);
   },
 );
 
@@ -21,17 +21,19 @@ test.each([
   [">= 5.99.9, < 7.0.0", "must begin with >= 5.100.0 or newer"],
   [">= 6.8.0, < 7.0.1", "must end with < 7.0.0 or older"],
   [">= 6.8.0, < 6.8.0", "must have a lower bound below the upper one"],
-])("%s is refused", (aws, rule) => {
-  expect(problemsOf(pipeline({ providers: { aws } }))).toStrictEqual([`providers.aws: ${rule}, got "${aws}"`]);
+])("%s is refused", (providerVersion, rule) => {
+  expect(problemsOf(pipeline({ providerVersion }))).toStrictEqual([
+    `providerVersion: ${rule}, got "${providerVersion}"`,
+  ]);
 });
 
 test("five moving tags are the most that ECR excludes from immutability", () => {
-  const input = (aws: string, count: number) =>
-    pipeline({ providers: { aws }, services: [{ name: "api", movingTags: MANY.slice(0, count) }] });
+  const input = (providerVersion: string, count: number) =>
+    pipeline({ providerVersion, services: [{ name: "api", movingTags: MANY.slice(0, count) }] });
   expect(problemsOf(input(">= 6.8.0, < 7.0.0", 5))).toStrictEqual([]);
   expect(problemsOf(input(">= 6.7.9, < 7.0.0", 6))).toStrictEqual([]);
   expect(problemsOf(input(">= 6.8.0, < 7.0.0", 6))).toStrictEqual([
-    "services[0].movingTags: must list at most 5 tags where providers.aws begins with >= 6.8.0: ECR excludes no more from immutability, got a list of 6",
+    "services[0].movingTags: must list at most 5 tags where providerVersion begins with >= 6.8.0: ECR excludes no more from immutability, got a list of 6",
   ]);
 });
 
@@ -39,11 +41,11 @@ test("too many moving tags are blamed where they stand, once", () => {
   const text = `name: images
 region: us-east-1
 bucket: image-drops
-providers: { aws: ">= 6.8.0, < 7.0.0" }
+providerVersion: ">= 6.8.0, < 7.0.0"
 defaults: { movingTags: [${MANY.join(", ")}] }
 services: [a1, a2]
 `;
   expect(loadProblems(text)).toStrictEqual([
-    "pipeline.yaml:5:13 defaults.movingTags: must list at most 5 tags where providers.aws begins with >= 6.8.0: ECR excludes no more from immutability, got a list of 6",
+    "pipeline.yaml:5:13 defaults.movingTags: must list at most 5 tags where providerVersion begins with >= 6.8.0: ECR excludes no more from immutability, got a list of 6",
   ]);
 });
