@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
 import { renderRoutes } from "../core/routes";
-import { bundleFunction } from "../infrastructure/bundle";
+import { bundleOf } from "../infrastructure/bundle";
 
 const root = join(__dirname, "..");
 const TARGET_RATIO = 0.4;
@@ -94,7 +94,7 @@ function summarise(measured: readonly Round[]): object {
     bench: "cold-start",
     node: process.version,
     rounds: measured.length,
-    bundleBytes: bundleFunction("start-build").length,
+    bundleBytes: bundleOf("start-build").length,
     bundled,
     unbundled,
     bareNodeMs,
@@ -109,7 +109,7 @@ function summarise(measured: readonly Round[]): object {
 
 function writeHandlers(folder: string): Handlers {
   const bundled = join(folder, "index.js");
-  writeFileSync(bundled, bundleFunction("start-build"));
+  writeFileSync(bundled, bundleOf("start-build"));
   return { bundled, unbundled: writeUnbundled(join(folder, "unbundled")) };
 }
 

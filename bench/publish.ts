@@ -53,7 +53,7 @@ export async function run(args: readonly string[]): Promise<object> {
   const directory = await mkdtemp(join(tmpdir(), "bench-publish-"));
   try {
     const node = await nodeOfBuilds(root);
-    const publisher = await createPublisher(directory, node);
+    const publisher = createPublisher(directory, node);
     const bench = { root, directory, rounds, bytes: Number(values.mb) * 1e6, publisher, node };
     return {
       bench: "publish",

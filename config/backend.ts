@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
 import * as identifier from "./identifiers";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import * as field from "./fields";
 import * as identifier from "./identifiers";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ANYTHING } from "../core/key-pattern";
 import { didYouMean } from "../core/spelling";
 import { KEY_ENDINGS } from "./key-endings";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean } from "../core/spelling";
 import type { Problem } from "./errors";
 

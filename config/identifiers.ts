@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What AWS gave an identifier to, taken as it is: account ids, ARNs, ids of a VPC and its parts. */
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a bucket reports to one place. https://docs.aws.amazon.com/AmazonS3/latest/API/API_NotificationConfiguration.html */
 export interface NotificationEntry {

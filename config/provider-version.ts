@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Finding } from "./findings";
 import * as limits from "./limits";
 import type { Draft } from "./resolve";

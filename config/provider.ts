@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import * as identifier from "./identifiers";
 
 /** How Terraform's AWS provider gets into the account, and which accounts it may touch. */

@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { resolveBackend } from "./backend";
 import { isLambdaCompute, resolveCompute } from "./compute";
 import { resolveRepository, resolveTools } from "./existing";

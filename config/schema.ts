@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type BackendConfig, backendSchema } from "./backend";
 import { type ComputeConfig, defaultCompute, serviceCompute } from "./compute";
 import {

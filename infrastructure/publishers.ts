@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PipelineConfig } from "../config/schema";
-import type { FunctionName } from "./bundle";
+import type { BundleName } from "./bundle";
 
 interface Publisher {
-  /** What its buildspec calls, `<program>.js` at the root of the tools zip. */
-  readonly program: FunctionName;
+  /** At the root of the tools zip, each as `<name>.js`: what its buildspec calls, and what that loads. */
+  readonly bundles: readonly BundleName[];
   /** A file of buildspecs/. */
   readonly buildspec: string;
   /** Without it no docker daemon runs inside a build. https://docs.aws.amazon.com/codebuild/latest/userguide/create-project.html */
@@ -14,8 +14,8 @@ interface Publisher {
 
 /** The ways from the archive to the registry. */
 export const PUBLISHERS: Readonly<Record<PipelineConfig["publisher"], Publisher>> = {
-  stream: { program: "publish-image", buildspec: "stream.yml", privileged: false },
-  docker: { program: "fetch-image", buildspec: "docker.yml", privileged: true },
+  stream: { bundles: ["publish-image", "aws-sdk"], buildspec: "stream.yml", privileged: false },
+  docker: { bundles: ["fetch-image"], buildspec: "docker.yml", privileged: true },
 };
 
 export function readBuildspec(name: string): string {

@@ -4,7 +4,7 @@ import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
 import { renderRoutes } from "../core/routes";
-import { bundleFunction } from "./bundle";
+import { bundleOf } from "./bundle";
 import { logGroup } from "./log-group";
 import { functionMayRunInVpc } from "./network";
 import { Package } from "./packaging";
@@ -103,7 +103,7 @@ function renderFiles({ name: pipeline, bucket, services }: PipelineConfig) {
     project: name.buildProject(service.name),
   }));
   return {
-    "index.js": bundleFunction("start-build"),
+    "index.js": bundleOf("start-build"),
     "routes.json": Buffer.from(renderRoutes({ pipeline, bucket: bucket.name, routes })),
   };
 }

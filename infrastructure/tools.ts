@@ -3,7 +3,7 @@ import type { ITerraformDependable, Postcondition } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
-import { bundleFunction } from "./bundle";
+import { bundleOf } from "./bundle";
 import { Package } from "./packaging";
 import type { Statement } from "./policies";
 import { PrivateBucket } from "./private-bucket";
@@ -92,8 +92,9 @@ function renderVersioned(bucket: string): Postcondition {
 }
 
 function renderFiles({ publisher }: PipelineConfig) {
-  const { program, buildspec } = PUBLISHERS[publisher];
-  return { [`${program}.js`]: bundleFunction(program), [BUILDSPEC]: Buffer.from(readBuildspec(buildspec)) };
+  const { bundles, buildspec } = PUBLISHERS[publisher];
+  const programs = Object.fromEntries(bundles.map((name) => [`${name}.js`, bundleOf(name)]));
+  return { ...programs, [BUILDSPEC]: Buffer.from(readBuildspec(buildspec)) };
 }
 
 /** https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html */

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FUNCTIONS } from "../infrastructure/bundle";
-import { compileFunction } from "../infrastructure/compile-function";
+import { BUNDLES } from "../infrastructure/bundle";
+import { writeBundles } from "../infrastructure/write-bundles";
 
 const root = join(__dirname, "..");
 const dist = join(root, "dist");
@@ -17,11 +17,11 @@ function main(): void {
       stdio: "inherit",
     },
   );
-  // It compiles the sources of the programs, which are not in the package.
-  for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/compile-function.${ending}`));
+  // They compile the sources of the programs, which are not in the package.
+  for (const name of ["compile-bundle", "write-bundles"])
+    for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/${name}.${ending}`), { force: true });
   cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
-  mkdirSync(join(dist, "bundles"));
-  for (const name of FUNCTIONS) writeFileSync(join(dist, "bundles", `${name}.js`), compileFunction(name));
+  writeBundles(join(dist, "bundles"), BUNDLES);
   command("publish-image", "../bundles/publish-image.js");
   command("buildspec", "../cli/buildspec.js");
 }

@@ -11,7 +11,7 @@ import { EXIT, exitCodeOf } from "../../core/publish/exit";
 import type { PublishReport } from "../../core/publish/report";
 import { parseObjectUrl } from "../../core/publish/source-url";
 import { dockerSave, layer, REFERENCE, savedImage, zip } from "../support/archives";
-import { bundleFunction } from "../support/bundles";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { DEFAULT_CHOICE } from "../support/choice";
 import { startS3 } from "../support/fake-s3";
 import { startPlainRegistry, type PlainRegistry } from "../support/plain-registry";
@@ -191,9 +191,16 @@ describe("publish-image", () => {
     expect(readdirSync(spool)).toEqual([]);
   });
 
+  test("needs no AWS SDK from a file to a registry that is not ECR's", async () => {
+    const archive = join(directory, "without-sdk.tar");
+    writeFileSync(archive, dockerSave());
+    const program = writeBundles(mkdtempSync(join(directory, "without-sdk-")), ["publish-image"]);
+    const child = spawn(process.execPath, [program, archive, destination], { stdio: "inherit" });
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
   test.each(["SIGINT", "SIGTERM"] as const)("ended by %s leaves nothing behind", async (signal) => {
-    const program = join(directory, "publish-image.js");
-    writeFileSync(program, bundleFunction("publish-image"));
+    const program = writeBundles(directory);
     const spool = mkdtempSync(join(directory, "spool-"));
     const child = spawn(process.execPath, [program, "-", destination], {
       stdio: ["pipe", "ignore", "inherit"],

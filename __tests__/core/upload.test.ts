@@ -1,5 +1,6 @@
 import { HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { type AwaitedDrop, awaitDrop, readUpload, type Upload } from "../../core/upload";
+import { type AwaitedDrop, awaitDrop } from "../../core/upload";
+import { readUpload, type Upload } from "../../core/upload/upload";
 import { startS3, type FakeS3 } from "../support/fake-s3";
 
 const BUCKET = "drops";

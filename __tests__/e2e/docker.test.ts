@@ -5,7 +5,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import type { Build } from "@aws-sdk/client-codebuild";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { bundleOf } from "../../infrastructure/bundle";
 import { startDocker } from "../../local/docker";
 import {
   realLayers,
@@ -73,7 +73,7 @@ beforeAll(async () => {
       return docker;
     },
   });
-  const tools = { "buildspec.yml": BUILDSPEC, "fetch-image.js": bundleFunction("fetch-image").toString() };
+  const tools = { "buildspec.yml": BUILDSPEC, "fetch-image.js": bundleOf("fetch-image").toString() };
   bench.aws.put("tools/fetch-image.zip", "1", zip(tools));
   await bench.create({
     source: { type: "S3", location: "tools/fetch-image.zip" },

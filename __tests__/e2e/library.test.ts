@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
-import { bundleFunction, type FunctionName } from "../../infrastructure/bundle";
+import { BUNDLES, bundleOf } from "../../infrastructure/bundle";
 import { validateStack } from "../support/terraform";
 
 const root = join(__dirname, "../..");
@@ -86,12 +86,9 @@ test("holds programs, buildspecs and JSON Schema, and nothing of tests, emulator
   expect(paths.filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))).toStrictEqual([]);
 });
 
-test.each<FunctionName>(["start-build", "publish-image", "fetch-image"])(
-  "carries %s, byte for byte what a checkout compiles",
-  (name) => {
-    expect(readFileSync(join(installed, "dist/bundles", `${name}.js`)).equals(bundleFunction(name))).toBe(true);
-  },
-);
+test.each(BUNDLES)("carries %s, byte for byte what a checkout compiles", (name) => {
+  expect(readFileSync(join(installed, "dist/bundles", `${name}.js`)).equals(bundleOf(name))).toBe(true);
+});
 
 const STACK_OF_ITS_OWN = `
 const app = new App({ stackTraces: false });

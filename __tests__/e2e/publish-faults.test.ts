@@ -10,7 +10,7 @@ import { openFile } from "../../core/archive/source";
 import { selectOnlyImage } from "../../core/archive/select";
 import { publish } from "../../core/publish/publish";
 import { Repository } from "../../core/registry/repository";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { dockerSave, layer, tar, tarEntry } from "../support/archives";
 import { DEFAULT_CHOICE } from "../support/choice";
 import { startPlainRegistry, type Intercept, type PlainRegistry } from "../support/plain-registry";
@@ -119,8 +119,7 @@ test.each(ENDING)(
 
 test("whenever it is killed: no tag is incomplete, and a rerun ends in the same image", async () => {
   const { digest } = await cleanRun();
-  const bundle = join(directory, "publish-image.js");
-  writeFileSync(bundle, bundleFunction("publish-image"));
+  const bundle = writeBundles(directory);
   const start = (name: string): ChildProcess =>
     fork(bundle, [archive, `${registry.url.host}/${name}:${HASH}`, "--moving-tag", "staging"], {
       stdio: "ignore",

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { startRegistry, type Registry } from "../../local/registry";
 import { dockerSave, REFERENCE, savedImage, sha256Hex, zip } from "../support/archives";
 import { REGISTRY_HOST, startEcr, type FakeEcr } from "../support/ecr";
@@ -16,8 +16,7 @@ let registry: Registry;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "fetch-image-"));
-  program = join(directory, "fetch-image.js");
-  writeFileSync(program, bundleFunction("fetch-image"));
+  program = writeBundles(directory, ["fetch-image"]);
   s3 = await startS3();
   ecr = await startEcr();
   ecr.createRepository("tomofun/web");

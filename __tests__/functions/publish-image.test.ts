@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { get } from "node:https";
 import os from "node:os";
@@ -15,7 +15,7 @@ import { publisherProgram } from "../../core/publish/program";
 import { renderEvent } from "../../core/publish/progress";
 import { publishDrop } from "../../core/publish/publish-drop";
 import { readSettings } from "../../core/publish/settings";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { startRegistry, type Registry, type RegistryEvent } from "../../local/registry";
 import {
   dockerSave,
@@ -48,8 +48,7 @@ let asked: () => Registry["requests"];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(os.tmpdir(), "publish-image-test-"));
-  publisher = join(directory, "publish-image.js");
-  writeFileSync(publisher, bundleFunction("publish-image"));
+  publisher = writeBundles(directory);
   ecr = await startEcr();
   registry = await startRegistry({
     endpoint: ecr.endpoint,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Context } from "aws-lambda";
 import { renderRoutes } from "../../core/routes";
 import { Telemetry } from "../../functions/start-build/telemetry";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { bundleOf } from "../../infrastructure/bundle";
 import {
   type Answer,
   type CodeBuildRequest,
@@ -28,7 +28,7 @@ async function deploy(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   codeBuild = await startFakeCodeBuild(answer);
-  const files = { "index.js": bundleFunction("start-build"), "routes.json": routes };
+  const files = { "index.js": bundleOf("start-build"), "routes.json": routes };
   lambda = unpackLambda(files, { AWS_ENDPOINT_URL_CODEBUILD: codeBuild.url, ...environment });
 }
 

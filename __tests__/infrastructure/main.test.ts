@@ -105,6 +105,7 @@ test("two folders give the same bytes, which name neither", () => {
     "stacks/images-cn/cdk.tf.json",
     "stacks/images-direct/assets/pipeline_tools_publish-image_23201F6F.zip",
     "stacks/images-direct/cdk.tf.json",
+    "stacks/images/assets/pipeline_tools_publish-image_23201F6F/aws-sdk.js",
     "stacks/images/assets/pipeline_tools_publish-image_23201F6F/buildspec.yml",
     "stacks/images/assets/pipeline_tools_publish-image_23201F6F/publish-image.js",
     "stacks/images/assets/pipeline_trigger_start-build_code_28A2A8BE/index.js",

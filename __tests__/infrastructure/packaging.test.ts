@@ -6,7 +6,7 @@ import { App, TerraformStack } from "cdktf";
 import { unzipSync } from "fflate";
 import { parsePipeline } from "../../config/parse";
 import type { PipelineConfig, PipelineInput } from "../../config/schema";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { bundleOf } from "../../infrastructure/bundle";
 import { Package, type Files } from "../../infrastructure/packaging";
 import { PipelineStack } from "../../infrastructure/stack";
 import { pipelineInput } from "../support/synthesis";
@@ -99,7 +99,7 @@ describe("what a pipeline packs", () => {
     const code = readFileSync(join(folder, lambda!.filename!));
     const start = unzipSync(code);
     expect(Object.keys(start)).toStrictEqual(["index.js", "routes.json"]);
-    expect(Buffer.from(start["index.js"]!).equals(bundleFunction("start-build"))).toBe(true);
+    expect(Buffer.from(start["index.js"]!).equals(bundleOf("start-build"))).toBe(true);
     expect(JSON.parse(Buffer.from(start["routes.json"]!).toString())).toStrictEqual({
       pipeline: "images",
       bucket: "image-drops",
@@ -113,7 +113,7 @@ describe("what a pipeline packs", () => {
     const [object] = Object.values(json.resource.aws_s3_object!);
     const tools = readFileSync(join(folder, object!.source!));
     const stream = unzipSync(tools);
-    expect(Object.keys(stream)).toStrictEqual(["buildspec.yml", "publish-image.js"]);
+    expect(Object.keys(stream)).toStrictEqual(["aws-sdk.js", "buildspec.yml", "publish-image.js"]);
     expect(Buffer.from(stream["buildspec.yml"]!).equals(readFileSync(buildspecOf("stream")))).toBe(true);
     expect(object).toMatchObject({
       key: "publish-image.zip",
@@ -129,7 +129,7 @@ describe("what a pipeline packs", () => {
     expect(object!.key).toBe("publish-image.zip");
     const docker = unzipSync(readFileSync(join(folder, object!.source!)));
     expect(Object.keys(docker)).toStrictEqual(["buildspec.yml", "fetch-image.js"]);
-    expect(Buffer.from(docker["fetch-image.js"]!).equals(bundleFunction("fetch-image"))).toBe(true);
+    expect(Buffer.from(docker["fetch-image.js"]!).equals(bundleOf("fetch-image"))).toBe(true);
     expect(Buffer.from(docker["buildspec.yml"]!).equals(readFileSync(buildspecOf("docker")))).toBe(true);
   });
 });

@@ -1,30 +1,32 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { FunctionName } from "../../infrastructure/bundle";
+import type { BundleName } from "../../infrastructure/bundle";
 
-const { bundleFunction: build } =
+const { BUNDLES, bundleOf: build } =
   jest.requireActual<typeof import("../../infrastructure/bundle")>("../../infrastructure/bundle");
+
+export { BUNDLES };
 
 const root = join(__dirname, "../..");
 const SOURCES = [
   "core",
   "functions",
   "infrastructure/bundle.ts",
-  "infrastructure/compile-function.ts",
+  "infrastructure/compile-bundle.ts",
   "package-lock.json",
 ];
 const kept = join(root, "node_modules/.cache/bundles");
-const bundles = new Map<FunctionName, Buffer>();
+const bundles = new Map<BundleName, Buffer>();
 
 /** A bundle of these very sources, kept between test files: esbuild takes a good half second for one, and most files need two. */
-export function bundleFunction(name: FunctionName): Buffer {
+export function bundleOf(name: BundleName): Buffer {
   const known = bundles.get(name) ?? readOrBuild(name);
   bundles.set(name, known);
   return known;
 }
 
-function readOrBuild(name: FunctionName): Buffer {
+function readOrBuild(name: BundleName): Buffer {
   const folder = join(kept, stateOf(SOURCES));
   const file = join(folder, `${name}.js`);
   try {

@@ -1,7 +1,7 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { PublishReport } from "../../core/publish/report";
-import { bundleFunction } from "../../infrastructure/bundle";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { findProgram } from "../../core/programs";
 import { PEAK, timed } from "./processes";
 
@@ -25,9 +25,8 @@ interface Published {
 }
 
 /** @param node Node.js that runs it */
-export async function createPublisher(directory: string, node: string): Promise<Publisher> {
-  const bundle = join(directory, "publish-image.js");
-  await writeFile(bundle, bundleFunction("publish-image"));
+export function createPublisher(directory: string, node: string): Publisher {
+  const bundle = writeBundles(directory);
   return {
     publish: async (source, destination, { args = [], programs = [], env = {} } = {}) => {
       const command = ["--require", PEAK, bundle, source, destination, "--json", ...args];

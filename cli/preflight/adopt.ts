@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { readDocuments, readValues } from "../../config/documents";
 import { othersFile, renderOthers } from "../../config/notifications";
 import { s3Client } from "./account";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sha256, type Digest } from "../digest";
 import { Documents } from "./documents";
 import { DigestMismatchError, LayerCountError } from "./errors";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDigest, type Digest } from "../digest";
 import type { Documents } from "./documents";
 import { detectFormat } from "./format";

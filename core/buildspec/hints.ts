@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean } from "../spelling";
 import { buildspecSchema, unwrap } from "./schema";
 

@@ -1,5 +1,5 @@
 import { isAlias, isMap, isSeq, type Alias, type Node, type Pair, type YAMLMap } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { excerpt } from "../errors";
 import { checkModel, checkVersion } from "./check-model";
 import { homeOf, meant } from "./hints";

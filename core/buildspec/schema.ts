@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /*
  * Buildspec 0.2, and 0.1 where it differs:

@@ -1,5 +1,5 @@
 import { ECRClient } from "@aws-sdk/client-ecr";
-import { ProxyAwareHandler } from "../network";
+import { ProxyAwareHandler } from "../proxy-aware-handler";
 import type { Credentials } from "../registry/credentials";
 import { EcrCredentials } from "../registry/ecr-credentials";
 import { registryRegion } from "../registry/host";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDigest, type Digest } from "../digest";
 import { RegistryError } from "../registry/errors";
 import type { Manifest } from "../registry/manifest";

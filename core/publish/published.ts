@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDigest, type Digest } from "../digest";
 import { configDigestOf, type Manifest } from "../registry/manifest";
 import type { Repository } from "../registry/repository";

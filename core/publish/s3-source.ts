@@ -1,5 +1,5 @@
 import { S3Client } from "@aws-sdk/client-s3";
-import { ProxyAwareHandler } from "../network";
+import { ProxyAwareHandler } from "../proxy-aware-handler";
 
 /** A client for reading objects by ranges. Region, credentials and endpoint come from the environment. */
 export function s3Client(): S3Client {

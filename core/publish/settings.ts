@@ -1,5 +1,5 @@
 import type { ImageRule } from "../archive/select";
-import { readUpload, type Upload } from "../upload";
+import { readUpload, type Upload } from "../upload/upload";
 import { readChoice, REPOSITORY, type RawChoice } from "./choice";
 import type { PublishChoice } from "./publish";
 

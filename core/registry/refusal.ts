@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Refusal } from "./errors";
 import type { HttpResponse } from "./http";
 

@@ -5,8 +5,6 @@ import { type Clock, systemClock } from "./clock";
 import { findUpload } from "./find-upload";
 import type { Upload } from "./upload";
 
-export { readUpload, type Upload } from "./upload";
-
 export interface AwaitDropOptions {
   /** The upload that the build was started for, from {@link readUpload}. */
   readonly upload: Upload;

@@ -14,7 +14,7 @@ import {
   SortOrderType,
   SourceType,
 } from "@aws-sdk/client-codebuild";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInputException } from "./errors";
 
 /*
