@@ -17,6 +17,8 @@ export interface RetryOptions {
    * within the policy's longest wait.
    */
   readonly judge: (error: unknown) => boolean | number;
+  /** Hears why it is tried again, and after how many milliseconds. @default - nobody */
+  readonly onRetry?: ((error: unknown, wait: number) => void) | undefined;
   /** @default DEFAULT_RETRY */
   readonly policy?: RetryPolicy;
   /** Ends a wait with its reason. @default - none */
@@ -28,7 +30,7 @@ export interface RetryOptions {
  * @param action may call `progress`: what was reached by then counts, so the attempts start again with this one.
  */
 export async function retry<T>(action: (progress: () => void) => Promise<T>, options: RetryOptions): Promise<T> {
-  const { judge, policy = DEFAULT_RETRY, signal } = options;
+  const { judge, onRetry, policy = DEFAULT_RETRY, signal } = options;
   let attempt = 1;
   const progress = (): void => {
     attempt = 1;
@@ -42,6 +44,7 @@ export async function retry<T>(action: (progress: () => void) => Promise<T>, opt
       if (verdict === false || attempt >= policy.attempts) throw error;
       const asked = verdict === true ? 0 : verdict;
       const wait = Math.min(policy.maxDelay, asked + Math.random() * policy.baseDelay * 2 ** attempt);
+      onRetry?.(error, wait);
       await sleep(wait, undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
   }

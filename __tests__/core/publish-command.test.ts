@@ -191,11 +191,27 @@ describe("publish-image", () => {
     expect(readdirSync(spool)).toEqual([]);
   });
 
+  test("says why it waits, and for how long", async () => {
+    jest.spyOn(Math, "random").mockReturnValue(0);
+    let busy = 1;
+    registry.intercept = (_request, response) => {
+      if (busy-- <= 0) return false;
+      response.writeHead(503).end();
+      return true;
+    };
+    const { code, stderr } = await runCommand(archive, destination);
+    expect(code).toBe(0);
+    expect(stderr.split("\n").filter((line) => line.includes("trying again"))).toEqual([
+      `trying again in 0.0 s: reading the manifest of ${destination}:0123abc: found HTTP 503 from ${registry.url.host}, expected success; ` +
+        "look the code up in the registry's documentation and start the build again",
+    ]);
+  });
+
   test("needs no AWS SDK from a file to a registry that is not ECR's", async () => {
     const archive = join(directory, "without-sdk.tar");
     writeFileSync(archive, dockerSave());
     const program = writeBundles(mkdtempSync(join(directory, "without-sdk-")), ["publish-image"]);
-    const child = spawn(process.execPath, [program, archive, destination], { stdio: "inherit" });
+    const child = spawn(process.execPath, [program, archive, destination], { stdio: "ignore" });
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 

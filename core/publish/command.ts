@@ -11,7 +11,7 @@ import type { RecentTags } from "../registry/recent-tags";
 import { Repository } from "../registry/repository";
 import { readCommandLine, HELP, UsageError, type Command } from "./command-line";
 import { every, stopwatch } from "../timing";
-import type { PublishEvent, PublishListener } from "./events";
+import { type PublishEvent, type PublishListener, reportRetries } from "./events";
 import { EXIT, exitCodeOf } from "./exit";
 import { publish } from "./publish";
 import { renderEvent } from "./progress";
@@ -49,13 +49,18 @@ export async function publishCommand(args: readonly string[]): Promise<number> {
 async function run(command: Command, terminal: TerminalProgress | undefined): Promise<void> {
   const { source, host, repository: name, rule, dryRun, json, ...options } = command;
   const { credentials, recentTags } = accessTo(host, name);
-  const repository = new Repository({ registry: registryUrl(host), name, ...(credentials && { credentials }) });
   const writer = new ReportWriter();
   const listener = (event: PublishEvent): void => {
     writer.listener(event);
     if (terminal) terminal.listener(event);
     else say(renderEvent(event));
   };
+  const repository = new Repository({
+    registry: registryUrl(host),
+    name,
+    ...(credentials && { credentials }),
+    onRetry: reportRetries(listener),
+  });
   const interval = terminal ? TERMINAL_INTERVAL : LINE_INTERVAL;
   const { hashTag, digest } = await withSpool(async (spoolDirectory) =>
     publish({
@@ -91,8 +96,12 @@ function print(text: string): Promise<void> {
     };
     process.stdout.once("error", fail);
     process.stdout.write(text, (error) => {
-      if (error) fail(error);
-      else resolve();
+      if (error) {
+        fail(error);
+        return;
+      }
+      process.stdout.off("error", fail);
+      resolve();
     });
   });
 }

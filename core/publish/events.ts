@@ -21,6 +21,8 @@ export type PublishEvent =
   | { readonly type: "reuse-failed"; readonly reason: string }
   /** A layer that was to be reused is gone: all are sent. */
   | { readonly type: "reuse-undone"; readonly reason: string }
+  /** The registry is busy, or cannot be reached: the same is tried again after so many seconds. */
+  | { readonly type: "retry"; readonly reason: string; readonly seconds: number }
   | ({ readonly type: "layer-progress"; readonly done: number; readonly seconds: number } & LayerPosition)
   | ({
       readonly type: "layer";
@@ -61,3 +63,10 @@ export interface LayerPosition {
 }
 
 export type PublishListener = (event: PublishEvent) => void;
+
+/** Tells the listener of what a registry's connection tries again. */
+export function reportRetries(listener: PublishListener): (error: unknown, wait: number) => void {
+  return (error, wait) => {
+    listener({ type: "retry", reason: error instanceof Error ? error.message : String(error), seconds: wait / 1000 });
+  };
+}

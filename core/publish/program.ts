@@ -1,6 +1,7 @@
 import { awaitDrop } from "../upload";
 import { ecrAccess } from "./ecr-access";
 import { EXIT, exitCodeOf } from "./exit";
+import { type PublishEvent, reportRetries } from "./events";
 import { renderEvent } from "./progress";
 import type { PublishDropOptions } from "./publish-drop";
 import { registryUrl } from "../registry/host";
@@ -35,16 +36,18 @@ export async function publisherProgram(work: PublisherWork): Promise<number> {
       return EXIT.done;
     }
     const { credentials, recentTags } = ecrAccess(registry, name);
-    const repository = new Repository({ registry: registryUrl(registry), name, credentials });
+    const listener = (event: PublishEvent): void => {
+      say(renderEvent(event));
+    };
+    const onRetry = reportRetries(listener);
+    const repository = new Repository({ registry: registryUrl(registry), name, credentials, onRetry });
     const lines = await work({
       ...settings,
       drop: awaited.drop,
       s3,
       repository,
       recentTags,
-      listener: (event) => {
-        say(renderEvent(event));
-      },
+      listener,
     });
     for (const line of lines) console.log(line);
     return EXIT.done;

@@ -19,6 +19,8 @@ export function renderEvent(event: PublishEvent): string {
       return `cannot tell what the repository has, so more is sent: ${event.reason}`;
     case "reuse-undone":
       return `a layer of the repository is gone, so all are sent: ${event.reason}`;
+    case "retry":
+      return `trying again in ${seconds(event.seconds)}: ${event.reason}`;
     case "layer-progress": {
       const percent = event.size === 0 ? 100 : Math.floor((event.done / event.size) * 100);
       return `${layer(event)}: ${percent} % after ${seconds(event.seconds)}${rate(event.done, event.seconds)}`;

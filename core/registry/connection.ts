@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   readonly credentials?: Credentials;
   /** @default DEFAULT_RETRY */
   readonly retry?: RetryPolicy;
+  /** Hears why a request is sent again, and after how many milliseconds. @default - nobody */
+  readonly onRetry?: (error: unknown, wait: number) => void;
   /** @default DEFAULT_TIMEOUTS */
   readonly timeouts?: Timeouts;
 }
@@ -43,6 +45,7 @@ export class Connection {
   readonly name: string;
   readonly #credentials: Credentials | undefined;
   readonly #retry: RetryPolicy;
+  readonly #onRetry: ConnectionOptions["onRetry"];
   readonly #timeouts: Timeouts;
 
   constructor(options: ConnectionOptions) {
@@ -50,6 +53,7 @@ export class Connection {
     this.name = options.name;
     this.#credentials = options.credentials;
     this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#onRetry = options.onRetry;
     this.#timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
   }
 
@@ -65,7 +69,7 @@ export class Connection {
   /** Repeats what fails for a moment, as often as the policy says. Reasons that are not the registry's end it. */
   retrying<T>(action: (progress: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const judge = (error: unknown): boolean | number => error instanceof RegistryError && error.retryable();
-    return retry(action, { judge, policy: this.#retry, signal });
+    return retry(action, { judge, onRetry: this.#onRetry, policy: this.#retry, signal });
   }
 
   /** {@link once}, repeated. */
