@@ -2,6 +2,9 @@ import { spawn } from "node:child_process";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+/** Bytes. */
+const PIECE = 1 << 19;
+
 /** What a program writes to its standard output for what is given to its standard input. */
 export async function* throughProgram(
   file: string,
@@ -24,7 +27,7 @@ export async function* throughProgram(
   );
   ended.catch(() => undefined);
   try {
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk;
+    yield* inLargerPieces(child.stdout as AsyncIterable<Buffer>);
     await fed;
     const end = await ended;
     // A program that fails stops reading: its end says more than the broken pipe.
@@ -37,4 +40,19 @@ export async function* throughProgram(
 
 function isBrokenPipe(error: unknown): boolean {
   return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/** Node reads a pipe in pieces of 64 KiB, each of which would take its own way through everything that follows. */
+async function* inLargerPieces(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let held: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    held.push(chunk);
+    size += chunk.length;
+    if (size < PIECE) continue;
+    yield Buffer.concat(held, size);
+    held = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(held, size);
 }
