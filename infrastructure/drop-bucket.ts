@@ -5,6 +5,7 @@ import { endingsOf, type KeyEnding } from "../config/key-endings";
 import { type BucketNotifications, entryIdPrefix, OWN_ENTRY_ID_PREFIX } from "../config/notifications";
 import { readOthers } from "../config/others";
 import type { BucketConfig, PipelineConfig } from "../config/schema";
+import { accept } from "./accept";
 import { letGo } from "./let-go";
 import { type BucketNotification, dropEntries, renderForOwner, renderNotifications } from "./notifications";
 import { PrivateBucket } from "./private-bucket";
@@ -29,7 +30,7 @@ export interface DropBucket {
 export function dropBucket(
   scope: Construct,
   id: string,
-  config: Pick<PipelineConfig, "name" | "bucket" | "services" | "protect" | "encryption">,
+  config: Pick<PipelineConfig, "name" | "bucket" | "services" | "protect" | "encryption" | "trigger">,
   surroundings: Surroundings,
 ): DropBucket {
   return config.bucket.existing
@@ -56,7 +57,8 @@ class CreatedDropBucket extends Construct implements DropBucket {
       services,
       protect,
       encryption,
-    }: Pick<PipelineConfig, "bucket" | "services" | "protect" | "encryption">,
+      trigger,
+    }: Pick<PipelineConfig, "bucket" | "services" | "protect" | "encryption" | "trigger">,
   ) {
     super(scope, id);
     const { bucket, versioning } = new PrivateBucket(this, "private", {
@@ -69,6 +71,10 @@ class CreatedDropBucket extends Construct implements DropBucket {
     this.#config = config;
     this.#endings = endingsOf(services.map(({ key }) => key));
     this.#versioning = versioning;
+    if (config.notifications === "none")
+      accept(bucket, "CKV2_AWS_62", "bucket.notifications is none: they are configured by somebody else");
+    else if (trigger.kind === "cloudtrail")
+      accept(bucket, "CKV2_AWS_62", "trigger: cloudtrail hears of uploads by CloudTrail");
   }
 
   notify(notification: BucketNotification): void {

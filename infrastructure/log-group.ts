@@ -1,7 +1,12 @@
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import type { Construct } from "constructs";
 import type { PipelineConfig } from "../config/schema";
+import { accept } from "./accept";
 import type { Surroundings } from "./surroundings";
+
+const DAYS_PER_YEAR = 365;
+
+const KEYS_OF_CLOUDWATCH = "encrypted by keys of CloudWatch Logs; encryption.kmsKey names a key of your own";
 
 /** Where function or builds write. */
 export interface LogGroup {
@@ -34,5 +39,15 @@ export function logGroup(
     retentionInDays: config.logs.retentionDays,
     kmsKeyId: config.encryption.kmsKey,
   });
+  if (config.encryption.kmsKey === undefined) {
+    accept(created, "CKV_AWS_158", KEYS_OF_CLOUDWATCH);
+    accept(created, "aws-cloudwatch-log-group-customer-key", KEYS_OF_CLOUDWATCH);
+  }
+  if (config.logs.retentionDays < DAYS_PER_YEAR)
+    accept(
+      created,
+      "CKV_AWS_338",
+      "tells of drops and builds, not of who did what, and is paid for by the day; logs.retentionDays keeps it longer",
+    );
   return { name: created.name, arn, created };
 }

@@ -1,6 +1,9 @@
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { Construct } from "constructs";
+import { accept } from "./accept";
 import { type Outputs, REPOSITORY_URLS } from "./outputs";
+
+const NO_SECRET = "names and URLs for other estates to read, no secrets";
 
 export interface ParametersProps {
   /** Begins the parameters' names, such as `/images`. */
@@ -18,16 +21,23 @@ export class Parameters extends Construct {
     for (const [name, { value, description }] of Object.entries(outputs)) {
       if (typeof value !== "string" || name.endsWith("_must_add")) continue;
       // Shown in plans, unlike `value`: nothing here is a secret.
-      new SsmParameter(this, name, { name: `${prefix}/${name}`, type: "String", insecureValue: value, description });
+      const parameter = new SsmParameter(this, name, {
+        name: `${prefix}/${name}`,
+        type: "String",
+        insecureValue: value,
+        description,
+      });
+      accept(parameter, "CKV2_AWS_34", NO_SECRET);
     }
     const repositories = new Construct(this, "repository");
     for (const [service, url] of Object.entries(outputs[REPOSITORY_URLS]?.value as Record<string, string>)) {
-      new SsmParameter(repositories, service, {
+      const parameter = new SsmParameter(repositories, service, {
         name: `${prefix}/repository/${service}`,
         type: "String",
         insecureValue: url,
         description: `The repository of ${service}`,
       });
+      accept(parameter, "CKV2_AWS_34", NO_SECRET);
     }
   }
 }

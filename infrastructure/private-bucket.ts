@@ -7,7 +7,12 @@ import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
 import type { BucketConfig } from "../config/schema";
+import { accept } from "./accept";
 import { denyWithoutTls, policyDocument, type Statement } from "./policies";
+
+const NO_ACCESS_LOGS =
+  "S3 writes access logs into a bucket that somebody has to own and pay for; CloudTrail's data events tell the same, where an account wants it";
+const KEYS_OF_S3 = "encrypted by keys of S3; encryption.kmsKey names a key of your own";
 
 export interface PrivateBucketProps extends Pick<
   BucketConfig,
@@ -42,6 +47,13 @@ export class PrivateBucket extends Construct {
       forceDestroy: false,
       ...(props.preventDestroy && { lifecycle: { preventDestroy: true } }),
     });
+    accept(this.bucket, "CKV_AWS_18", NO_ACCESS_LOGS);
+    accept(this.bucket, "aws-s3-enable-bucket-logging", NO_ACCESS_LOGS);
+    accept(
+      this.bucket,
+      "CKV_AWS_144",
+      "holds no only copy: a drop is its sender's, and its image is in ECR; what else there is, the next apply or upload makes again",
+    );
     const bucket = this.bucket.id;
     const publicAccess = new S3BucketPublicAccessBlock(this, "public-access", {
       bucket,
@@ -51,10 +63,14 @@ export class PrivateBucket extends Construct {
       restrictPublicBuckets: true,
     });
     new S3BucketOwnershipControls(this, "ownership", { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } });
-    new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
+    const encryption = new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
       bucket,
       rule: [renderEncryption(props.kmsKey)],
     });
+    if (props.kmsKey === undefined) {
+      accept(this.bucket, "CKV_AWS_145", KEYS_OF_S3);
+      accept(encryption, "aws-s3-encryption-customer-key", KEYS_OF_S3);
+    }
     this.policy = new S3BucketPolicy(this, "policy", {
       bucket,
       policy: policyDocument(

@@ -10,6 +10,7 @@ import { Construct } from "constructs";
 import { isLambdaCompute } from "../config/compute";
 import { names } from "../config/names";
 import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
+import { accept } from "./accept";
 import { BuildRole, type BuildSurroundings } from "./build-role";
 import { inlineBuildspec } from "./buildspec";
 import { literal } from "./policies";
@@ -17,9 +18,12 @@ import { PUBLISHERS } from "./publishers";
 import { allowPulls } from "./registry";
 import type { Role } from "./role";
 import { streamVariables } from "./stream-variables";
-import { excludeMovingTags, tagMutability } from "./tag-mutability";
+import { acceptMutability, excludeMovingTags, tagMutability } from "./tag-mutability";
 import { PIPELINE_TAG } from "./tags";
 import { BUILDSPEC } from "./tools";
+
+const KEYS_OF_ECR = "encrypted by keys of ECR; encryption.kmsKey names a key of your own";
+const NO_SCANS = "repositories.scanOnPush is false";
 
 export interface ServiceProps extends BuildSurroundings {
   readonly pipeline: PipelineConfig;
@@ -48,6 +52,12 @@ export class Service extends Construct {
       ...renderProject(props, this.repository?.name ?? service.repository, role),
       source: this.#renderSource(props),
     });
+    if (PUBLISHERS[props.pipeline.publisher].privileged)
+      accept(
+        this.project,
+        "CKV_AWS_316",
+        "publisher: docker runs dockerd in the build; publisher: stream does without",
+      );
   }
 
   #createRepository({ pipeline, service, surroundings }: ServiceProps): EcrRepository {
@@ -64,7 +74,16 @@ export class Service extends Construct {
       // What a shared role tells the pipeline's repositories from others by.
       tags: { [PIPELINE_TAG]: pipeline.name },
     });
+    if (kmsKey === undefined) {
+      accept(repository, "CKV_AWS_136", KEYS_OF_ECR);
+      accept(repository, "aws-ecr-repository-customer-key", KEYS_OF_ECR);
+    }
+    if (!pipeline.repositories.scanOnPush) {
+      accept(repository, "CKV_AWS_163", NO_SCANS);
+      accept(repository, "aws-ecr-enable-image-scans", NO_SCANS);
+    }
     excludeMovingTags(repository, service, pipeline);
+    acceptMutability(repository, service, pipeline);
     new EcrLifecyclePolicy(this, "lifecycle", {
       repository: repository.name,
       policy: renderLifecycle(service.movingTags, pipeline.repositories),

@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
 import { renderRoutes } from "../core/routes";
+import { accept } from "./accept";
 import { bundleOf } from "./bundle";
 import { logGroup } from "./log-group";
 import { functionMayRunInVpc } from "./network";
@@ -21,6 +22,8 @@ export const FUNCTION_TIMEOUT_SECONDS = 30;
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
  */
 const FUNCTION_MEMORY = 512;
+
+const NO_TRACES = "a drop is followed by logs and metrics (docs/monitoring.md); traces cost extra and add nothing";
 
 export interface StartBuildFunctionProps {
   readonly config: PipelineConfig;
@@ -82,6 +85,20 @@ export class StartBuildFunction extends Construct {
         ...(config.vpc?.function ? role.permissions : []),
       ],
     });
+    accept(
+      this.function,
+      "CKV_AWS_116",
+      "what it fails at is kept by the queue that it reads from, or by the destination of its failures",
+    );
+    if (!config.vpc?.function)
+      accept(this.function, "CKV_AWS_117", "calls AWS alone and listens to nobody; vpc.function puts it into a VPC");
+    accept(
+      this.function,
+      "CKV_AWS_272",
+      "what is deployed is pinned by its SHA-256; a signing profile is the account's to have",
+    );
+    accept(this.function, "CKV_AWS_50", NO_TRACES);
+    accept(this.function, "aws-lambda-enable-tracing", NO_TRACES);
   }
 }
 

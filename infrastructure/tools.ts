@@ -3,6 +3,7 @@ import type { ITerraformDependable, Postcondition } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import type { PipelineConfig } from "../config/schema";
+import { accept } from "./accept";
 import { bundleOf } from "./bundle";
 import { Package } from "./packaging";
 import type { Statement } from "./policies";
@@ -71,6 +72,7 @@ export class Tools extends Construct {
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
+    accept(bucket, "CKV2_AWS_62", "the deployer alone writes here, and builds name the version that they read");
     return { bucket: bucket.id, arn: surroundings.bucketArn(made), ready: [versioning] };
   }
 }

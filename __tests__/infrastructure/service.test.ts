@@ -176,7 +176,8 @@ describe("the repository", () => {
 
   test.each([
     [">= 5.100.0, < 7.0.0", ["staging"], "MUTABLE", undefined],
-    [">= 6.7.9, < 7.0.0", [], "MUTABLE", undefined],
+    [">= 6.7.9, < 7.0.0", ["staging"], "MUTABLE", undefined],
+    [">= 5.100.0, < 7.0.0", [], "IMMUTABLE", undefined],
     [">= 6.8.0, < 7.0.0", ["staging", "latest"], "IMMUTABLE_WITH_EXCLUSION", [exclude("staging"), exclude("latest")]],
     [">= 6.9.0, < 7.0.0", [], "IMMUTABLE", undefined],
   ])("of provider %s with moving tags %j is %s", (providerVersion, movingTags, mutability, filters) => {

@@ -3,11 +3,15 @@ import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscrip
 import { Construct } from "constructs";
 import { names } from "../../config/names";
 import type { TriggerConfig } from "../../config/trigger";
+import { accept } from "../accept";
 import type { BucketNotification } from "../notifications";
 import { denyWithoutTls, ofBucket, policyDocument, type Statement } from "../policies";
 import { dropQueue } from "./drop-queue";
 import { maySend } from "./sqs";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
+
+const NO_KEYS_OF_SNS =
+  "SNS has no keys of its own, and S3 cannot publish by AWS's (alias/aws/sns): encryption.kmsKey names a key of your own; events name keys, and hold nothing of the image";
 
 export interface TopicTriggerProps extends TriggerProps {
   readonly topic: Extract<TriggerConfig, { readonly kind: "topic" }>;
@@ -59,13 +63,19 @@ export class TopicTrigger extends Construct implements Trigger {
   }
 
   #createTopic(name: string, topicArn: string, props: TriggerProps): SnsTopic {
-    return new SnsTopic(this, "topic", {
+    const { kmsKey } = props.config.encryption;
+    const topic = new SnsTopic(this, "topic", {
       name,
-      kmsMasterKeyId: props.config.encryption.kmsKey,
+      kmsMasterKeyId: kmsKey,
       // An attribute, as with the queue: the topic is never there without its policy. No key of AWS's: with alias/aws/sns, S3 could not publish.
       // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
       policy: policyDocument(mayPublish(topicArn, props), denyWithoutTls("sns", topicArn)),
     });
+    if (kmsKey === undefined) {
+      accept(topic, "CKV_AWS_26", NO_KEYS_OF_SNS);
+      accept(topic, "aws-sns-enable-topic-encryption", NO_KEYS_OF_SNS);
+    }
+    return topic;
   }
 }
 

@@ -1,10 +1,16 @@
 import { Cloudtrail } from "@cdktf/provider-aws/lib/cloudtrail";
 import { Construct } from "constructs";
 import { names } from "../../config/names";
+import { accept } from "../accept";
 import type { Statement } from "../policies";
 import { PrivateBucket } from "../private-bucket";
 import type { Surroundings } from "../surroundings";
 import type { TriggerProps } from "./trigger";
+
+const KEYS_OF_S3 = "its log files are encrypted by keys of S3; encryption.kmsKey names a key of your own";
+const ONE_REGION = "it reports the uploads to one bucket, and each data event of each region is paid for";
+const NO_LOG_GROUP =
+  "it is there for EventBridge; its log files are kept in S3, and once more in CloudWatch Logs would be paid for";
 
 /** Which calls a trail records, in the spelling of Terraform's `field_selector`. */
 export type FieldSelector = Readonly<{ field: string; equals?: string[]; starts_with?: string[] }>;
@@ -26,7 +32,8 @@ export class Trail extends Construct {
       versionsExpireAfterDays: 1,
       statements: (bucketArn) => renderAccess(bucketArn, name, surroundings),
     });
-    new Cloudtrail(this, "trail", {
+    accept(logs.bucket, "CKV2_AWS_62", "nothing waits for a log file: EventBridge gets the events themselves");
+    const trail = new Cloudtrail(this, "trail", {
       name,
       s3BucketName: logs.bucket.id,
       kmsKeyId: config.encryption.kmsKey,
@@ -46,6 +53,15 @@ export class Trail extends Construct {
       // CloudTrail checks that it may write when the trail is made.
       dependsOn: [logs.policy],
     });
+    if (config.encryption.kmsKey === undefined) {
+      accept(trail, "CKV_AWS_35", KEYS_OF_S3);
+      accept(trail, "aws-cloudtrail-enable-at-rest-encryption", KEYS_OF_S3);
+    }
+    accept(trail, "CKV_AWS_67", ONE_REGION);
+    accept(trail, "aws-cloudtrail-enable-all-regions", ONE_REGION);
+    accept(trail, "CKV_AWS_252", "nothing waits for a log file: EventBridge gets the events themselves");
+    accept(trail, "CKV2_AWS_10", NO_LOG_GROUP);
+    accept(trail, "aws-cloudtrail-ensure-cloudwatch-integration", NO_LOG_GROUP);
   }
 }
 
