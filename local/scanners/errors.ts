@@ -1,0 +1,21 @@
+/** There is no Go to build tfsec with, or it cannot build it. */
+export class TfsecBuildError extends Error {
+  override readonly name = "TfsecBuildError";
+
+  constructor(command: string, found: string, options?: ErrorOptions) {
+    super(
+      `tfsec could not be built: expected \`${command}\` to succeed, found: ${found}. It needs Go 1.21 or newer, ` +
+        "`apt-get install -y golang-go` (Debian 13, Ubuntu 24.04) or `brew install go` (macOS), and a Go module proxy in reach (GOPROXY)",
+      options,
+    );
+  }
+}
+
+/** A scanner ended without an answer, or left something out. */
+export class ScannerError extends Error {
+  override readonly name = "ScannerError";
+
+  constructor(scanner: string, found: string, output: string) {
+    super(`${scanner} ${found}. Its output ends with:\n${output.trim().slice(-4000)}`);
+  }
+}
