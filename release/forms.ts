@@ -12,8 +12,10 @@ const VPC = {
   securityGroups: ["sg-0123456789abcdef0"],
 };
 
+type FormsByName = Readonly<Record<string, Partial<PipelineProps>>>;
+
 /** Options that decide what a scanner finds, in as few pipelines as hold them all, by names of their own. */
-const FORMS: Readonly<Record<string, Omit<PipelineProps, "name" | "bucket" | "services"> & Partial<PipelineProps>>> = {
+const FORMS: FormsByName = {
   plain: { services: ["api", { name: "steady", movingTags: [] }] },
   "plain-topic": { trigger: "topic" },
   "plain-function": { trigger: "lambda", roles: "shared" },
@@ -43,13 +45,16 @@ const FORMS: Readonly<Record<string, Omit<PipelineProps, "name" | "bucket" | "se
   },
 };
 
+/** What version 5 of the provider cannot plan. */
+export const NEWER_FORMS: FormsByName = { newer: { providerVersion: ">= 6.8.0, < 7.0.0" } };
+
 /** Pipelines of every form that a scanner tells apart, in one stack, so that one plan holds them. */
 export class Forms extends TerraformStack {
-  constructor(app: App) {
+  constructor(app: App, more: FormsByName = {}) {
     super(app, "forms");
     new AwsProvider(this, "aws", { region: "us-east-1" });
     new ArchiveProvider(this, "archive");
-    for (const [name, form] of Object.entries(FORMS)) {
+    for (const [name, form] of Object.entries({ ...FORMS, ...more })) {
       new Pipeline(this, name, { name, bucket: `${name}-drops`, services: ["api"], ...form });
     }
   }

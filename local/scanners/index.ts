@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startMoto } from "../moto";
 import { prepareTerraform } from "../terraform";
+import type { StackTerraform } from "../terraform/run";
 import { type Accepted, acceptedIn } from "./accepted";
 import { checkov, ensureCheckov } from "./checkov";
 import { TfsecBuildError } from "./errors";
 import type { Findings } from "./finding";
-import { planAlone, readStack } from "./plan";
+import { readStack, stackAlone } from "./plan";
 import { reconcile, type Reconciled } from "./reconcile";
 import { ensureTfsec, tfsec } from "./tfsec";
 
@@ -70,7 +71,7 @@ async function planAll(
   stacks: ReadonlyMap<string, string>,
   folder: string,
 ): Promise<ReadonlyMap<string, string>> {
-  const setup = await prepareTerraform({ directory: join(projectDirectory, ".local", "terraform") });
+  const setup = await prepareTerraform({ directory: join(projectDirectory, ".local", "scan") });
   const moto = await startMoto({ directory: projectDirectory });
   try {
     const environment = {
@@ -79,14 +80,19 @@ async function planAll(
       AWS_SECRET_ACCESS_KEY: "test",
       AWS_MAX_ATTEMPTS: "2",
     };
-    const plans = new Map([...stacks.keys()].map((name, index) => [name, join(folder, `${index}.plan.json`)]));
-    const waiting = [...stacks];
+    const plans = new Map<string, string>();
+    const waiting: [StackTerraform, string][] = [];
+    // One after the other: Terraform's cache of providers is not safe for two.
+    for (const [name, directory] of stacks) {
+      const copy = join(folder, String(plans.size));
+      waiting.push([await stackAlone(setup, directory, copy, environment), `${copy}.json`]);
+      plans.set(name, `${copy}.json`);
+    }
     const planNext = async (): Promise<void> => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const [name, directory] = next;
-        const file = plans.get(name) ?? "";
-        const plan = await planAlone(setup, directory, file.replace(/\.plan\.json$/, ""), environment);
-        await writeFile(file, JSON.stringify(plan));
+        const [stack, file] = next;
+        await stack.plan();
+        await writeFile(file, JSON.stringify(await stack.showPlan()));
       }
     };
     await Promise.all(Array.from({ length: PLANS_AT_ONCE }, planNext));

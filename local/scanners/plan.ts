@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TerraformSetup } from "../terraform";
-import { terraform } from "../terraform/run";
+import { type StackTerraform, terraform } from "../terraform/run";
 
 const STACK_FILE = "cdk.tf.json";
 
@@ -10,34 +10,35 @@ export async function readStack(directory: string): Promise<object> {
 }
 
 /**
- * Plans a copy of a synthesised stack as if nothing of it were there yet.
+ * A copy of a synthesised stack, initialised, to be planned as if nothing of it were there yet.
  * @param folder - a new folder, for the copy
- * @returns what `terraform show -json` says of the plan
  */
-export async function planAlone(
+export async function stackAlone(
   setup: TerraformSetup,
   directory: string,
   folder: string,
   environment: Readonly<Record<string, string>>,
-): Promise<unknown> {
+): Promise<StackTerraform> {
   await cp(directory, folder, { recursive: true });
   await writeFile(join(folder, STACK_FILE), JSON.stringify(alone(await readStack(directory))));
   const stack = terraform(setup, folder, { environment });
   await stack.init();
-  await stack.plan();
-  return await stack.showPlan();
+  return stack;
 }
 
 type Part = Readonly<Record<string, unknown>>;
 
 /** The stack without its state, without what is there to be imported, and for whatever account. */
 function alone(stack: object): object {
-  const { import: _imports, terraform: settings, provider, ...rest } = stack as Readonly<Record<string, Part>>;
-  const { backend: _backend, cloud: _cloud, ...versions } = settings ?? {};
-  const { aws = [], ...others } = (provider ?? {}) as Readonly<Record<string, readonly Part[]>>;
+  const { terraform = {}, provider = {} } = stack as Readonly<Record<"terraform" | "provider", Part | undefined>>;
+  const aws = (provider.aws ?? []) as readonly Part[];
   return {
-    ...rest,
-    terraform: versions,
-    provider: { ...others, aws: aws.map(({ allowed_account_ids: _ids, ...each }) => each) },
+    ...without(stack, "import"),
+    terraform: without(terraform, "backend", "cloud"),
+    provider: { ...provider, aws: aws.map((each) => without(each, "allowed_account_ids")) },
   };
+}
+
+function without(part: object, ...names: readonly string[]): object {
+  return Object.fromEntries(Object.entries(part).filter(([name]) => !names.includes(name)));
 }

@@ -1,10 +1,16 @@
 import type { Accepted } from "./accepted";
 import type { Scan } from "./index";
 
+/** How many checks of a stack ended how, in one line. */
+export function renderCounts({ name, passed, failed, exceptions }: Scan): string {
+  return `${name}: ${passed} passed, ${failed.length} failed, ${exceptions.length} exceptions`;
+}
+
 /** What a scan found, for people: what fails first, then each exception with its reason. */
-export function renderScan({ name, passed, failed, exceptions, stale }: Scan): string {
+export function renderScan(scan: Scan): string {
+  const { failed, exceptions, stale } = scan;
   const lines = [
-    `${name}: ${passed} passed, ${failed.length} failed, ${exceptions.length} exceptions`,
+    renderCounts(scan),
     ...failed.map(({ check, title, resource }) => `  FAILED ${check} ${resource}: ${title}`),
     ...stale.map(({ check, resource }) => `  STALE  ${check} ${resource}: is accepted, and not found`),
     ...byReason(exceptions).flatMap(([checks, resources, reason]) => [

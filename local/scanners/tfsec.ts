@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rename, rm, mkdtemp, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -10,15 +10,22 @@ import { nativeSyntax } from "./native-syntax";
 const run = promisify(execFile);
 
 /** Its last release: its makers have moved on to Trivy. https://github.com/aquasecurity/tfsec/releases */
-const VERSION = "v1.28.14";
-const MODULE = `github.com/aquasecurity/tfsec/cmd/tfsec@${VERSION}`;
+const MODULE = readFileSync(join(__dirname, "tfsec.txt"), "utf8").trim();
+const [, VERSION = ""] = MODULE.split("@");
 
-/** Builds tfsec into the project's `.local/tfsec`, where it is not there yet, and returns its path. */
-export async function ensureTfsec(projectDirectory: string): Promise<string> {
+/**
+ * Builds tfsec into the project's `.local/tfsec`, where it is not there yet, and returns its path.
+ * @param onProgress gets a line before what takes long
+ * @throws TfsecBuildError
+ */
+export async function ensureTfsec(
+  projectDirectory: string,
+  onProgress: (line: string) => void = printProgress,
+): Promise<string> {
   const finished = join(projectDirectory, ".local", "tfsec", VERSION);
   const program = join(finished, "tfsec");
   if (existsSync(program)) return program;
-  process.stderr.write(`Building tfsec ${VERSION} into ${finished}, once; this takes about 90 s\n`);
+  onProgress(`Building tfsec ${VERSION} into ${finished}, once; this takes about 90 s`);
   await mkdir(dirname(finished), { recursive: true });
   // A name of its own until it is complete, so that two processes may do this at once.
   const unfinished = await mkdtemp(`${finished}.`);
@@ -67,6 +74,10 @@ export async function tfsec(program: string, stacks: ReadonlyMap<string, object>
       return [name, found.map(toFinding)];
     }),
   );
+}
+
+function printProgress(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** https://github.com/aquasecurity/defsec/blob/v0.94.1/pkg/scan/result.go */
