@@ -107,7 +107,11 @@ async function synthesiseExample(example: string, outdir: string): Promise<void>
     return;
   }
   const tsconfig = join(folder, "tsconfig.json");
-  const paths = { "s3-codebuild-trigger": [join(PROJECT, "index.ts")], "*": [join(PROJECT, "node_modules/*")] };
+  const paths = {
+    "s3-codebuild-trigger": [join(PROJECT, "index.ts")],
+    "s3-codebuild-trigger/config": [join(PROJECT, "config/index.ts")],
+    "*": [join(PROJECT, "node_modules/*")],
+  };
   await writeFile(tsconfig, JSON.stringify({ compilerOptions: { paths } }));
   await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["--tsconfig", tsconfig, "main.ts"], {
     cwd: example,
