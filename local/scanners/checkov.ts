@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { ensureEnvironment, type PythonProgram } from "../python";
 import { ScannerError } from "./errors";
 import type { Finding, Findings } from "./finding";
+import { NO_NETWORK } from "./no-network";
 
 const CHECKOV: PythonProgram = {
   name: "the scanner checkov",
@@ -59,7 +60,14 @@ export async function checkov(python: string, plans: ReadonlyMap<string, string>
 /** Without what would make it report to its vendor, or read settings of somebody. */
 function environment(home: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(BC|CKV|CHECKOV|PRISMA)_/.test(name));
-  return { ...Object.fromEntries(kept), HOME: home, PYTHONDONTWRITEBYTECODE: "1" };
+  return {
+    ...Object.fromEntries(kept),
+    ...NO_NETWORK,
+    HOME: home,
+    PYTHONDONTWRITEBYTECODE: "1",
+    // Or it asks PyPI for a newer version.
+    CKV_SKIP_PACKAGE_UPDATE_CHECK: "true",
+  };
 }
 
 interface Results {

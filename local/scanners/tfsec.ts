@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ScannerError, TfsecBuildError } from "./errors";
 import type { Finding, Findings } from "./finding";
+import { NO_NETWORK } from "./no-network";
 import { nativeSyntax } from "./native-syntax";
 
 const run = promisify(execFile);
@@ -62,7 +63,7 @@ export async function tfsec(program: string, stacks: ReadonlyMap<string, object>
     ...[join(folder, "stacks"), "--format", "json", "--out", report, "--include-passed"],
     ...["--no-code", "--no-colour", "--no-module-downloads", "--soft-fail"],
   ];
-  await run(program, args, { cwd: folder }).catch((error: unknown) => {
+  await run(program, args, { cwd: folder, env: { ...process.env, ...NO_NETWORK } }).catch((error: unknown) => {
     const { stdout = "", stderr = String(error) } = error as { stdout?: string; stderr?: string };
     throw new ScannerError("tfsec", "failed", stdout + stderr);
   });
