@@ -1,10 +1,13 @@
 import type { TerraformResource } from "cdktf";
 
 /**
- * What checkov (CKV) and tfsec (aws-) ask for and a pipeline does not do, always or in some configurations, by their ids.
- * https://www.checkov.io/5.Policy%20Index/terraform.html, https://aquasecurity.github.io/tfsec/v1.28.13/checks/aws/
+ * A check on something of AWS, as checkov (https://www.checkov.io/5.Policy%20Index/terraform.html) or tfsec
+ * (https://aquasecurity.github.io/tfsec/v1.28.13/checks/aws/) calls it.
  */
-export const CHECKS = {
+export type Check = `CKV_AWS_${number}` | `CKV2_AWS_${number}` | `aws-${string}`;
+
+/** What a pipeline does not do, always or in some configurations, though a check asks for it. */
+export const CHECKS: Readonly<Partial<Record<Check, string>>> = {
   CKV_AWS_18: "access logs of a bucket",
   CKV_AWS_26: "encryption of a topic",
   CKV_AWS_35: "a customer's key for a trail",
@@ -36,15 +39,17 @@ export const CHECKS = {
   "aws-s3-enable-bucket-logging": "access logs of a bucket",
   "aws-s3-encryption-customer-key": "a customer's key for a bucket",
   "aws-sns-enable-topic-encryption": "encryption of a topic",
-} as const;
-
-/** Id of a check. */
-export type Check = keyof typeof CHECKS;
+};
 
 /**
  * Says why one resource does not do what one check asks for. It stands in the JSON as a comment beside the resource, `//.accepted`: neither
  * scanner reads comments of its own there, so `npm run scan` does (docs/security.md).
+ * @param resource a resource of the pipeline, or one of your own beside it
+ * @param check the scanner's id of the check
  * @param reason part of a sentence, for whoever reads the scan
+ *
+ * @example
+ * accept(topic, "CKV_AWS_26", "holds no more than names of alarms");
  */
 export function accept(resource: TerraformResource, check: Check, reason: string): void {
   resource.addOverride(`//.accepted.${check}`, reason);

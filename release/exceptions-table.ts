@@ -35,7 +35,7 @@ function renderTable(exceptions: readonly Accepted[]): string {
   const rows = reasons.map((reason) => {
     const members = exceptions.filter((each) => each.reason === reason);
     const checks = unique(members.map(({ check }) => check));
-    const asked = unique(checks.map((check) => CHECKS[check as Check]));
+    const asked = unique(checks.map((check) => CHECKS[check as Check] ?? check));
     const places = unique(members.map(({ path }) => `\`${placeOf(path)}\``));
     return `| ${asked.join(", ")} | ${checks.join(", ")} | ${places.join(", ")} | ${reason} |`;
   });
