@@ -114,6 +114,17 @@ describe("the runner", () => {
     expect(await running.plan()).toEqual({ changes, summary });
   });
 
+  test("a remote run ends with Terraform's own line, in colours or not, and its errors are found in their frame", async () => {
+    const coloured = String.raw`printf '\033[0mreading\n\033[1mPlan:\033[0m 3 to add.\nApply complete! Resources: 3 added.\n'`;
+    const lines: string[] = [];
+    const running = await stack(coloured, { onLine: (line) => lines.push(line) });
+    expect(await running.planRemotely()).toBe("Plan: 3 to add.");
+    expect(lines).toStrictEqual(["reading", "Plan: 3 to add.", "Apply complete! Resources: 3 added."]);
+    expect(await running.applyRemotely()).toBe("Apply complete! Resources: 3 added.");
+    const failing = String.raw`printf 'waiting\n\033[31m│\033[0m \033[1mError: \033[0mno rights\n'; exit 1`;
+    await expect((await stack(failing)).planRemotely()).rejects.toMatchObject({ lastLines: ["│ Error: no rights"] });
+  });
+
   test("values are read from JSON", async () => {
     const answer = '{"url":{"sensitive":true,"type":"string","value":"https://x"},"names":{"value":["a"]}}';
     expect(await (await stack(`echo '${answer}'`)).output()).toEqual({ url: "https://x", names: ["a"] });

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { TerraformCommandError } from "./errors";
 import type { TerraformSetup } from "./index";
 
@@ -39,8 +40,8 @@ export interface StackTerraform {
   apply(): Promise<void>;
   /** Plans in a remote run, which keeps no plan here; answers Terraform's own closing line. */
   planRemotely(): Promise<string>;
-  /** Plans and applies in a remote run. */
-  applyRemotely(): Promise<void>;
+  /** Plans and applies in a remote run; answers Terraform's own closing line: "Apply complete! Resources: 12 added, ..." */
+  applyRemotely(): Promise<string>;
   /** Destroys everything in the state. */
   destroy(): Promise<void>;
   /** The stack's outputs by name, sensitive ones included. */
@@ -87,7 +88,8 @@ export function terraform(setup: TerraformSetup, stackDirectory: string, options
     },
     planRemotely: async () => summaryOf((await run(["plan", "-input=false", "-no-color"])).stdout),
     applyRemotely: async () => {
-      await run(["apply", "-input=false", "-no-color", "-auto-approve"]);
+      const { stdout } = await run(["apply", "-input=false", "-no-color", "-auto-approve"]);
+      return lineOf(stdout, /^Apply complete!/);
     },
     apply: async () => {
       await run(["apply", "-input=false", "-no-color", savedPlan]);
@@ -105,7 +107,11 @@ export function terraform(setup: TerraformSetup, stackDirectory: string, options
 }
 
 function summaryOf(stdout: string): string {
-  return stdout.split("\n").find((line) => /^(Plan:|No changes\.|Changes to Outputs:)/.test(line)) ?? "";
+  return lineOf(stdout, /^(Plan:|No changes\.|Changes to Outputs:)/);
+}
+
+function lineOf(stdout: string, pattern: RegExp): string {
+  return stdout.split("\n").find((line) => pattern.test(line)) ?? "";
 }
 
 interface Finished {
@@ -136,7 +142,9 @@ async function runTerraform(
     const stdout: string[] = [];
     const all: string[] = [];
     const read = async (stream: Readable, keep: (line: string) => void): Promise<void> => {
-      for await (const line of createInterface({ input: stream })) {
+      for await (const coloured of createInterface({ input: stream })) {
+        // -no-color does not reach the Terraform of a remote run.
+        const line = stripVTControlCharacters(coloured);
         keep(line);
         all.push(line);
         onLine(line);
@@ -167,8 +175,8 @@ async function runTerraform(
   }
 }
 
-/** From Terraform's first error on, where it printed one. */
+/** From Terraform's first error on, where it printed one; remote runs have it in a frame. */
 function errorLines(lines: readonly string[]): readonly string[] {
-  const first = lines.findIndex((line) => line.startsWith("Error:"));
+  const first = lines.findIndex((line) => /^(│ )?Error:/.test(line));
   return lines.slice(Math.max(first, 0)).slice(-TAIL);
 }
