@@ -141,7 +141,6 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       await startEventBus({
         endpoint,
         region,
-        accountId: LOCAL_ACCOUNT,
         iam,
         codebuild: codebuild.url,
         asyncInvoke: (functionArn, event) => {

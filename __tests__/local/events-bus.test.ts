@@ -25,6 +25,8 @@ const BUILD: Target = { ...PROJECT, Input: "{}" };
 const FUNCTION: Target = { Id: "function", Arn: arn("lambda", "function:f") };
 const DEAD_LETTERS = { DeadLetterConfig: { Arn: arn("sqs", "dlq") } };
 const DELIVERY = { eventId: EVENT.id, ruleArn: RULE };
+const LEFT_OUT =
+  "; local/ delivers events to standard SQS queues, CodeBuild projects, Lambda functions and, once, to other buses: it is left out";
 
 let apis: FakeApis;
 let iam: FakeIam;
@@ -58,7 +60,6 @@ function startBus(): Promise<EventBus> {
     endpoint: apis.endpoint,
     codebuild: apis.endpoint,
     region: REGION,
-    accountId: ACCOUNT,
     iam,
     asyncInvoke: (functionArn, event) => invoked.push([functionArn, event]),
     minuteInMilliseconds: 60,
@@ -131,21 +132,61 @@ describe("rules", () => {
     expect(apis.sentTo("q")).toHaveLength(1);
     expect(problems()).toEqual([]);
   });
+});
 
-  test("of another bus are told of, once", async () => {
-    apis.buses.push("orders");
+/** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html */
+describe("another bus", () => {
+  const THEIR_ACCOUNT = "444455556666";
+  const STORAGE = arn("events", "event-bus/storage");
+  const FORWARDER = `arn:aws:iam::${THEIR_ACCOUNT}:role/forwarder`;
+  const FORWARD: Target = { Id: "bus", Arn: STORAGE, RoleArn: FORWARDER };
+
+  /** A rule of theirs that forwards to our bus, from which a rule leads on. */
+  function forward(target: Target, next: Target = QUEUE): void {
+    const pattern = { source: ["aws.s3"] };
+    apis.rules.set("theirs", { pattern, targets: [target], place: `${THEIR_ACCOUNT}/default` });
+    apis.rules.set("ours", { pattern, targets: [next], place: `${ACCOUNT}/storage` });
     queue("q");
-    apply([QUEUE]);
+  }
 
-    await put(2);
-    await put(3);
-    apis.buses.pop();
+  const putTheirs = async (count: number): Promise<void> => {
+    bus.put({ ...EVENT, account: THEIR_ACCOUNT });
+    await until(`${count} things have happened`, () => events.length >= count);
+  };
 
-    expect(problems()).toEqual([
-      "The account has the event bus orders; local/ delivers events of the default bus to standard SQS queues, CodeBuild projects and " +
-        "Lambda functions: it is left out",
+  test("of another account gets the event as it came, by the role of the rule that forwards", async () => {
+    forward(FORWARD);
+    await putTheirs(2);
+    expect(apis.sentTo("q")).toEqual([
+      { body: JSON.stringify({ ...EVENT, account: THEIR_ACCOUNT }), attributes: undefined },
     ]);
-    expect(apis.sentTo("q")).toHaveLength(2);
+    expect(iam.assumed).toEqual([
+      `${FORWARDER} events.amazonaws.com ${arn("events", "rule/theirs")} ${THEIR_ACCOUNT} session`,
+    ]);
+    expect(iam.asked).toMatchObject([
+      { principal: { roleArn: FORWARDER }, action: "events:PutEvents", resource: STORAGE },
+      { principal: { sourceAccount: ACCOUNT }, action: "sqs:SendMessage" },
+    ]);
+    expect(problems()).toEqual([]);
+  });
+
+  test("gets nothing where the role may not put events there, or is not given", async () => {
+    forward(FORWARD);
+    iam.denied.add("events:PutEvents");
+    await putTheirs(1);
+    expect(events).toMatchObject([{ type: "dropped", code: "NO_PERMISSIONS" }]);
+    iam.reset();
+    forward({ Id: "bus", Arn: STORAGE });
+    await putTheirs(2);
+    expect(problems()).toEqual([`Target ${STORAGE} has no role to put events with${LEFT_OUT}`]);
+    expect(apis.sentTo("q")).toEqual([]);
+  });
+
+  test("forwards to no third one", async () => {
+    const third = arn("events", "event-bus/third");
+    forward(FORWARD, { Id: "third", Arn: third, RoleArn: ROLE });
+    await putTheirs(2);
+    expect(problems()).toEqual([`Target ${third} has a target of events${LEFT_OUT}`]);
   });
 });
 
@@ -470,9 +511,6 @@ describe("a target that may take it later", () => {
 });
 
 describe("what local/ does not do is told", () => {
-  const LEFT_OUT =
-    "; local/ delivers events of the default bus to standard SQS queues, CodeBuild projects and Lambda functions: it is left out";
-
   test.each<[Target, string]>([
     [{ Id: "t", Arn: arn("sns", "t") }, `Target ${arn("sns", "t")} has a target of sns${LEFT_OUT}`],
     [

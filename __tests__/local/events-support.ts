@@ -19,6 +19,8 @@ export interface FakeRule {
   /** A pattern, or a text that is none. */
   readonly pattern?: object | string;
   readonly targets?: readonly Target[];
+  /** `<account>/<bus>` that it stands on. @default - the default bus of ACCOUNT */
+  readonly place?: string;
 }
 
 export interface Sent {
@@ -34,7 +36,6 @@ interface Answer {
 /** What local/events reads and calls of AWS's APIs, with a state that a test sets and looks at. */
 export class FakeApis extends LoopbackServer {
   readonly rules = new Map<string, FakeRule>();
-  readonly buses: string[] = ["default"];
   readonly queues = new Map<string, { readonly sent: Sent[]; readonly key?: string }>();
   readonly functions = new Set<string>();
   readonly trails: {
@@ -93,10 +94,10 @@ export class FakeApis extends LoopbackServer {
     });
     const queue = this.queues.get(QueueUrl.split("/").at(-1) ?? "");
     switch (operation) {
-      case "ListEventBuses":
-        return { EventBuses: this.buses.map((bus) => ({ Name: bus })) };
       case "ListRules": {
-        const { items, NextToken: next } = page([...this.rules.keys()]);
+        const asked = `${accessKeyId ?? ""}/${input.EventBusName ?? ""}`;
+        const there = [...this.rules].filter(([, { place = `${ACCOUNT}/default` }]) => place === asked);
+        const { items, NextToken: next } = page(there.map(([name]) => name));
         return { Rules: items.map((name) => this.#rule(name as string)), NextToken: next };
       }
       case "ListTargetsByRule": {

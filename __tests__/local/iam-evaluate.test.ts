@@ -322,12 +322,7 @@ describe("what is not understood is refused", () => {
     ["resource", { Principal: { Federated: "x" } }, "Principal.Federated is there"],
     ["resource", { Principal: { CanonicalUser: "x" } }, "Principal.CanonicalUser is there"],
     ["resource", { Principal: { Service: "*" } }, 'Principal.Service is "*"'],
-    ["resource", { Principal: { AWS: "111122223333" } }, 'Principal.AWS is "111122223333"'],
-    [
-      "resource",
-      { Principal: { AWS: "arn:aws:iam::111122223333:root" } },
-      'Principal.AWS is "arn:aws:iam::111122223333:root"',
-    ],
+    ["resource", { Effect: "Deny", Principal: { AWS: "111122223333" } }, 'Principal.AWS is "111122223333"'],
     [
       "resource",
       { Principal: { AWS: "arn:aws:iam::111122223333:role/*" } },

@@ -202,7 +202,8 @@ describe("policies are read back", () => {
     expect(await Promise.all([start(), start()])).toStrictEqual(["allowed", "allowed"]);
     now += 999;
     expect(await start()).toBe("allowed");
-    expect(aws.calls.toSorted()).toStrictEqual(["GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"]);
+    const READS = ["GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"];
+    expect(aws.calls.toSorted()).toStrictEqual(READS);
     aws.role("build");
     expect(await start()).toBe("allowed");
     now += 1;
@@ -282,13 +283,70 @@ describe("assuming a role", () => {
       refusal(`codebuild.amazonaws.com for ${PROJECT}`),
     );
   });
+});
 
-  test("with a permissions boundary is not pretended", async () => {
-    aws.role("build", { trust: documentOf(TRUST), boundary: "arn:aws:iam::123456789012:policy/boundary" });
-    await expect(iam.assumeRole(roleArn("build"), CODEBUILD)).rejects.toThrow(
-      "role build: PermissionsBoundary is set, which local/iam does not evaluate.",
-    );
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html */
+test("a permissions boundary allows nothing by itself, and what it does not allow, the role may not do", async () => {
+  const boundary = "arn:aws:iam::123456789012:policy/boundary";
+  const allow = (...Action: string[]) => ({ Effect: "Allow", Action, Resource: "*" });
+  aws.role("build", { inline: { own: documentOf(allow("ecr:BatchGetImage", "ecr:PutImage")) }, boundary });
+  aws.managed.set(boundary, documentOf(allow("ecr:BatchGetImage", "ecr:ListImages")));
+  const denied = (action: string) =>
+    `${USER} is not authorized to perform: ${action} on resource: ${REPOSITORY} because no`;
+  expect(await decision(BUILD, "ecr:BatchGetImage", REPOSITORY)).toBe("allowed");
+  expect(await decision(BUILD, "ecr:PutImage", REPOSITORY)).toBe(
+    `${denied("ecr:PutImage")} permissions boundary allows the ecr:PutImage action`,
+  );
+  expect(await decision(BUILD, "ecr:ListImages", REPOSITORY)).toBe(
+    `${denied("ecr:ListImages")} identity-based policy allows the ecr:ListImages action`,
+  );
+  now += 1000;
+  aws.managed.set(boundary, documentOf(allow("ecr:*"), { ...allow("ecr:PutImage"), Sid: "No", Effect: "Deny" }));
+  expect(await decision(BUILD, "ecr:PutImage", REPOSITORY)).toBe(
+    `${USER} is not authorized to perform: ecr:PutImage on resource: ${REPOSITORY} with an explicit deny in a permissions boundary (statement No, boundary ${boundary})`,
+  );
+});
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html */
+describe("what is another account's", () => {
+  const THEIRS = "arn:aws:ecr:us-east-1:777788889999:repository/team/api";
+  const OBJECT = `${BUCKET}/api.zip`;
+  const OURS = { AWS: "arn:aws:iam::123456789012:root" };
+
+  test.each([
+    ["a repository", "ecr:PutImage", THEIRS, "team/api"],
+    ["an object of a bucket, whose ARN names no account", "s3:GetObject", OBJECT, "image-drops"],
+  ])("%s: both sides have to allow it", async (_, action, resource, name) => {
+    aws.foreignBuckets.add("image-drops");
+    const refused = (kind: string) =>
+      `${USER} is not authorized to perform: ${action} on resource: ${resource} because no ${kind}-based policy allows the ${action} action`;
+    const role = (...statements: object[]) => aws.role("build", { inline: { own: documentOf(...statements) } });
+    const attached = (condition: object) => {
+      const speaksOfItself = resource === THEIRS ? {} : { Resource: resource };
+      const statement = { Effect: "Allow", Principal: OURS, Action: action, ...speaksOfItself, ...condition };
+      aws.resources.set(name, documentOf(statement));
+      now += 1000;
+    };
+    role({ Effect: "Allow", Action: action, Resource: resource });
+    expect(await decision(BUILD, action, resource)).toBe(refused("resource"));
+    attached({ Condition: { ArnLike: { "aws:PrincipalArn": roleArn("other_*") } } });
+    expect(await decision(BUILD, action, resource)).toBe(refused("resource"));
+    attached({ Condition: { ArnLike: { "aws:PrincipalArn": roleArn("build*") } } });
+    expect(await decision(BUILD, action, resource)).toBe("allowed");
+    role();
+    now += 1000;
+    expect(await decision(BUILD, action, resource)).toBe(refused("identity"));
+    aws.foreignBuckets.clear();
   });
+});
+
+test("an account as principal grants nothing within the account", async () => {
+  aws.role("build");
+  const statement = { Effect: "Allow", Principal: { AWS: "123456789012" }, Action: "ecr:PutImage" };
+  aws.resources.set("team/api", documentOf(statement));
+  expect(await decision(BUILD, "ecr:PutImage", REPOSITORY)).toBe(
+    `${USER} is not authorized to perform: ecr:PutImage on resource: ${REPOSITORY} because no identity-based policy allows the ecr:PutImage action`,
+  );
 });
 
 test("a registry's password tells who holds it", () => {

@@ -26,6 +26,8 @@ export class FakePolicies extends LoopbackServer {
   readonly resources = new Map<string, string>();
   /** Of repositories, by ARN. */
   readonly tags = new Map<string, Readonly<Record<string, string>>>();
+  /** Buckets of others than the account that asks. */
+  readonly foreignBuckets = new Set<string>();
   /** Every operation that was called, in order. */
   readonly calls: string[] = [];
 
@@ -42,7 +44,7 @@ export class FakePolicies extends LoopbackServer {
         ? this.#json(target.split(".")[1] ?? "", JSON.parse(body) as Record<string, unknown>)
         : body.startsWith("Action=")
           ? this.#query(new URLSearchParams(body))
-          : this.#rest(new URL(request.url ?? "/", this.endpoint));
+          : this.#rest(request.method ?? "", new URL(request.url ?? "/", this.endpoint));
     response.writeHead(status).end(answer);
   }
 
@@ -116,7 +118,11 @@ export class FakePolicies extends LoopbackServer {
     }
   }
 
-  #rest({ pathname }: URL): Answer {
+  #rest(method: string, { pathname }: URL): Answer {
+    if (method === "HEAD") {
+      this.calls.push("HeadBucket");
+      return { status: this.foreignBuckets.has(pathname.replaceAll("/", "")) ? 403 : 200, body: "" };
+    }
     const lambda = /^\/2015-03-31\/functions\/([^/]+)\/policy$/.exec(pathname)?.[1];
     this.calls.push(lambda === undefined ? "GetBucketPolicy" : "GetFunctionPolicy");
     const name = lambda === undefined ? pathname.replaceAll("/", "") : decodeURIComponent(lambda).split(":").at(-1);

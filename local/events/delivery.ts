@@ -12,6 +12,10 @@ import { targetInput } from "./transformer";
 
 /** One event on its way to one target. */
 export interface Delivery {
+  /** Whose rule it is. */
+  readonly account: string;
+  /** It came from another bus. */
+  readonly forwarded: boolean;
   readonly event: JsonObject;
   readonly eventId: string;
   readonly received: Date;
@@ -20,7 +24,6 @@ export interface Delivery {
 }
 
 export interface DelivererOptions {
-  readonly accountId: string;
   readonly targets: Targets;
   readonly minuteInMilliseconds: number;
   readonly onEvent: OnBusEvent;
@@ -71,10 +74,12 @@ export class Deliverer {
   }
 
   /** Undefined where the target took it. */
-  async #try({ event, rule, target, received }: Delivery): Promise<TargetError | undefined> {
+  async #try(delivery: Delivery): Promise<TargetError | undefined> {
+    const { event, rule, target, received, forwarded } = delivery;
     const context = { ruleArn: rule.Arn ?? "", ruleName: rule.Name ?? "", ingestionTime: received };
     try {
-      await this.#options.targets.send(target, this.#principal(rule), targetInput(target, event, context));
+      const input = targetInput(target, event, context);
+      await this.#options.targets.send(target, principalOf(delivery), input, { forwarded });
       return undefined;
     } catch (error) {
       const failure = targetError(error);
@@ -85,7 +90,7 @@ export class Deliverer {
 
   async #giveUp(delivery: Delivery, error: TargetError, retries: number, exhausted?: string): Promise<void> {
     const { onEvent, targets } = this.#options;
-    const { rule, target, event } = delivery;
+    const { target, event } = delivery;
     const failed = { ...described(delivery), code: error.code, reason: error.message };
     const queueArn = target.DeadLetterConfig?.Arn;
     if (queueArn === undefined) {
@@ -101,7 +106,7 @@ export class Deliverer {
       ...(exhausted !== undefined && { EXHAUSTED_RETRY_CONDITION: exhausted }),
     };
     try {
-      await targets.sendMessage(queueArn, this.#principal(rule), JSON.stringify(event), attributes);
+      await targets.sendMessage(queueArn, principalOf(delivery), JSON.stringify(event), attributes);
       onEvent({ type: "dead-lettered", ...failed, queueArn });
     } catch (cause) {
       const failure = targetError(cause);
@@ -109,10 +114,6 @@ export class Deliverer {
       const reason = `${failed.reason}; nor did the dead letter queue take it: ${failure.message}`;
       onEvent({ type: "dropped", ...failed, reason });
     }
-  }
-
-  #principal({ Arn }: Rule): ServicePrincipal {
-    return { service: "events.amazonaws.com", sourceArn: Arn, sourceAccount: this.#options.accountId };
   }
 
   #limits({ MaximumRetryAttempts, MaximumEventAgeInSeconds }: RetryPolicy = {}) {
@@ -125,6 +126,10 @@ export class Deliverer {
   #milliseconds(seconds: number): number {
     return (seconds * this.#options.minuteInMilliseconds) / 60;
   }
+}
+
+function principalOf({ account, rule }: Delivery): ServicePrincipal {
+  return { service: "events.amazonaws.com", sourceArn: rule.Arn, sourceAccount: account };
 }
 
 function described({ eventId, rule, target }: Delivery) {

@@ -75,8 +75,8 @@ export class UnsupportedRuleError extends Error {
 
   constructor(where: string, found: string) {
     super(
-      `${where} has ${found}; local/ delivers events of the default bus to standard SQS queues, CodeBuild projects and Lambda ` +
-        `functions: it is left out`,
+      `${where} has ${found}; local/ delivers events to standard SQS queues, CodeBuild projects, Lambda functions and, once, to other ` +
+        `buses: it is left out`,
     );
   }
 }

@@ -1,6 +1,5 @@
 import {
   EventBridgeClient,
-  ListEventBusesCommand,
   ListRulesCommand,
   ListTargetsByRuleCommand,
   type Rule,
@@ -10,7 +9,7 @@ import {
 import type { EventBridgeEvent } from "../delivery/s3-event";
 import { clientSettings } from "../lambda/invoke";
 import { Deliverer, type Delivery } from "./delivery";
-import { InvalidRuleError, UnsupportedRuleError } from "./errors";
+import { InvalidRuleError } from "./errors";
 import type { OnBusEvent } from "./events";
 import type { JsonObject } from "./json";
 import { parsePattern } from "./pattern";
@@ -19,8 +18,7 @@ import { Targets, type TargetsOptions } from "./targets";
 export { startCloudTrail, type CloudTrail } from "./cloudtrail";
 export type { BusEvent } from "./events";
 
-export interface EventBusOptions extends Omit<TargetsOptions, "onProblem"> {
-  readonly accountId: string;
+export interface EventBusOptions extends Omit<TargetsOptions, "onProblem" | "forward"> {
   /** How long a minute of EventBridge's waits lasts. @default 60000 */
   readonly minuteInMilliseconds?: number;
   readonly onEvent?: OnBusEvent;
@@ -34,29 +32,42 @@ export interface EventBus {
 }
 
 /**
- * Does what EventBridge's default bus does: events go to the targets of the rules that match them, transformed, with retries and dead
- * letter queues. Rules and targets are read back through the API for each event, so a change takes effect on the next one.
+ * Does what EventBridge's buses do, in every account: events of AWS's services come to the account's default bus, and go to the targets of
+ * the rules that match them, transformed, with retries and dead letter queues; from there, once, to other buses. Rules and targets are read
+ * back through the API for each event, so a change takes effect on the next one.
  */
 export function startEventBus(options: EventBusOptions): Promise<EventBus> {
-  return Promise.resolve(new DefaultBus(options));
+  return Promise.resolve(new Buses(options));
 }
 
-class DefaultBus implements EventBus {
+/** The bus of an account that has an event. */
+interface Place {
+  readonly account: string;
+  readonly bus: string;
+  /** It was forwarded there. @default false */
+  readonly forwarded?: boolean;
+}
+
+class Buses implements EventBus {
   readonly #onEvent: OnBusEvent;
-  readonly #client: EventBridgeClient;
+  readonly #options: EventBusOptions;
+  /** By account. */
+  readonly #clients = new Map<string, EventBridgeClient>();
   readonly #targets: Targets;
   readonly #deliverer: Deliverer;
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
-  /** Buses that were told of, or need not be. */
-  readonly #knownBuses = new Set(["default"]);
 
   constructor(options: EventBusOptions) {
     const { minuteInMilliseconds = 60_000, onEvent = () => undefined } = options;
     this.#onEvent = onEvent;
-    this.#client = new EventBridgeClient(clientSettings(options));
+    this.#options = options;
     this.#targets = new Targets({
       ...options,
+      forward: (account, bus, event) => {
+        const { id: eventId } = event as unknown as EventBridgeEvent;
+        this.#start({ account, bus, forwarded: true }, { event, eventId, received: new Date() });
+      },
       onProblem: (error) => {
         this.#problem(error);
       },
@@ -66,10 +77,15 @@ class DefaultBus implements EventBus {
   }
 
   put(event: EventBridgeEvent): void {
-    if (this.#stop.signal.aborted) return;
     // What the sender changes in it later changes nothing here.
     const copy = JSON.parse(JSON.stringify(event)) as JsonObject;
-    const work = this.#fanOut({ event: copy, eventId: event.id, received: new Date() })
+    const place = { account: event.account, bus: "default" };
+    this.#start(place, { event: copy, eventId: event.id, received: new Date() });
+  }
+
+  #start(place: Place, received: Pick<Delivery, "event" | "eventId" | "received">): void {
+    if (this.#stop.signal.aborted) return;
+    const work = this.#fanOut(place, received)
       .catch((error: unknown) => {
         this.#problem(error);
       })
@@ -80,17 +96,17 @@ class DefaultBus implements EventBus {
   async close(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#work);
-    this.#client.destroy();
+    for (const client of this.#clients.values()) client.destroy();
     this.#targets.close();
   }
 
-  async #fanOut(received: Pick<Delivery, "event" | "eventId" | "received">): Promise<void> {
-    await this.#tellOfOtherBuses();
-    const rules = (await this.#rules()).filter((rule) => this.#matches(rule, received.event));
+  async #fanOut(place: Place, received: Pick<Delivery, "event" | "eventId" | "received">): Promise<void> {
+    const rules = (await this.#rules(place)).filter((rule) => this.#matches(rule, received.event));
     await Promise.all(
       rules.map(async (rule) => {
-        const targets = await this.#targetsOf(rule);
-        await Promise.all(targets.map((target) => this.#deliver({ ...received, rule, target })));
+        const targets = await this.#targetsOf(place, rule);
+        const { account, forwarded = false } = place;
+        await Promise.all(targets.map((target) => this.#deliver({ ...received, account, forwarded, rule, target })));
       }),
     );
   }
@@ -115,27 +131,27 @@ class DefaultBus implements EventBus {
     }
   }
 
-  async #rules(): Promise<Rule[]> {
+  async #rules({ account, bus }: Place): Promise<Rule[]> {
     return all(async (NextToken) => {
-      const page = await this.#client.send(new ListRulesCommand({ NextToken }));
+      const page = await this.#clientOf(account).send(new ListRulesCommand({ EventBusName: bus, NextToken }));
       return { items: page.Rules, next: page.NextToken };
     });
   }
 
-  async #targetsOf({ Name }: Rule): Promise<Target[]> {
+  async #targetsOf({ account, bus }: Place, { Name }: Rule): Promise<Target[]> {
     return all(async (NextToken) => {
-      const page = await this.#client.send(new ListTargetsByRuleCommand({ Rule: Name, NextToken }));
+      const command = new ListTargetsByRuleCommand({ EventBusName: bus, Rule: Name, NextToken });
+      const page = await this.#clientOf(account).send(command);
       return { items: page.Targets, next: page.NextToken };
     });
   }
 
-  async #tellOfOtherBuses(): Promise<void> {
-    const { EventBuses = [] } = await this.#client.send(new ListEventBusesCommand({}));
-    for (const { Name = "" } of EventBuses) {
-      if (this.#knownBuses.has(Name)) continue;
-      this.#knownBuses.add(Name);
-      this.#problem(new UnsupportedRuleError("The account", `the event bus ${Name}`));
-    }
+  #clientOf(account: string): EventBridgeClient {
+    const known = this.#clients.get(account);
+    if (known) return known;
+    const client = new EventBridgeClient(clientSettings(this.#options, account));
+    this.#clients.set(account, client);
+    return client;
   }
 
   #problem(error: unknown): void {

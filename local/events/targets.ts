@@ -12,7 +12,7 @@ import { parseArn } from "../delivery/arn";
 import { AccessDeniedError, type Iam, type ServicePrincipal } from "../iam";
 import { clientSettings } from "../lambda/invoke";
 import { IgnoredInputError, TargetError, UnsupportedRuleError } from "./errors";
-import type { Json } from "./json";
+import type { Json, JsonObject } from "./json";
 import { startBuildInput } from "./start-build";
 
 export interface TargetsOptions {
@@ -22,6 +22,8 @@ export interface TargetsOptions {
   readonly iam: Pick<Iam, "authorize" | "assumeRole">;
   /** Takes an event for a function that its sender may invoke. */
   readonly asyncInvoke: (functionArn: string, event: Json) => void;
+  /** Takes an event for a bus that its sender may put events on. */
+  readonly forward: (account: string, bus: string, event: JsonObject) => void;
   /** Where CodeBuild is served. */
   readonly codebuild: string;
   /** Gets what is left out of a target's input. */
@@ -45,9 +47,16 @@ export class Targets {
   /**
    * @param rule who sends
    * @param input JSON
+   * @param forwarded whether it came from another bus, from which it goes to no third one:
+   *   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
    * @throws UnsupportedRuleError
    */
-  async send(target: Target, rule: ServicePrincipal, input: string): Promise<void> {
+  async send(
+    target: Target,
+    rule: ServicePrincipal,
+    input: string,
+    { forwarded }: { readonly forwarded: boolean },
+  ): Promise<void> {
     const { Arn: arn = "" } = target;
     const { service, name } = parseArn(arn);
     const unsupported = extras(target);
@@ -55,6 +64,9 @@ export class Targets {
     if (service === "sqs") return this.sendMessage(arn, rule, input);
     if (service === "lambda") return this.#invoke(arn, rule, JSON.parse(input) as Json);
     if (service === "codebuild" && name.startsWith("project/")) return this.#startBuild(target, rule, input);
+    if (service === "events" && name.startsWith("event-bus/") && !forwarded) {
+      return this.#putEvent(target, rule, JSON.parse(input) as JsonObject);
+    }
     throw new UnsupportedRuleError(`Target ${arn}`, `a target of ${service}`);
   }
 
@@ -91,15 +103,29 @@ export class Targets {
     this.#options.asyncInvoke(functionArn, event);
   }
 
-  async #startBuild(target: Target, rule: ServicePrincipal, text: string): Promise<void> {
-    const { Arn: arn = "", RoleArn: roleArn } = target;
-    const { iam, region, codebuild, onProblem } = this.#options;
-    if (roleArn === undefined) throw new UnsupportedRuleError(`Target ${arn}`, "no role to start builds with");
-    const credentials = await iam.assumeRole(roleArn, rule).catch((cause: unknown) => {
+  /** Since 2023, AWS wants a role for it: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html */
+  async #putEvent(target: Target, rule: ServicePrincipal, event: JsonObject): Promise<void> {
+    const { Arn: arn = "" } = target;
+    const { roleArn } = await this.#assumeRole(target, rule, "put events");
+    await this.#options.iam.authorize({ principal: { roleArn }, action: "events:PutEvents", resource: arn });
+    const { account, name } = parseArn(arn);
+    this.#options.forward(account, name.replace("event-bus/", ""), event);
+  }
+
+  async #assumeRole({ Arn: arn = "", RoleArn: roleArn }: Target, rule: ServicePrincipal, what: string) {
+    if (roleArn === undefined) throw new UnsupportedRuleError(`Target ${arn}`, `no role to ${what} with`);
+    const credentials = await this.#options.iam.assumeRole(roleArn, rule).catch((cause: unknown) => {
       throw cause instanceof AccessDeniedError
         ? new TargetError("FAILED_TO_ASSUME_ROLE", false, cause.message, { cause })
         : cause;
     });
+    return { roleArn, credentials };
+  }
+
+  async #startBuild(target: Target, rule: ServicePrincipal, text: string): Promise<void> {
+    const { Arn: arn = "" } = target;
+    const { iam, region, codebuild, onProblem } = this.#options;
+    const { roleArn, credentials } = await this.#assumeRole(target, rule, "start builds");
     await iam.authorize({ principal: { roleArn }, action: "codebuild:StartBuild", resource: arn });
     const { input, ignored } = startBuildInput(parseArn(arn).name.replace("project/", ""), JSON.parse(text) as Json);
     if (ignored.length > 0) onProblem(new IgnoredInputError(arn, ignored));

@@ -43,6 +43,8 @@ interface Call {
   readonly caller: RolePrincipal;
   readonly service: string;
   readonly permissions: readonly Permission[];
+  /** Whose registry is meant, where a call names it. */
+  readonly registryId?: string;
   /** Read already, where the permissions depend on it. */
   readonly body?: Buffer;
 }
@@ -129,7 +131,9 @@ async function read(caller: RolePrincipal, service: string, region: string, requ
   }
   const body = await buffer(request);
   const input = (body.length === 0 ? {} : JSON.parse(body.toString("utf8"))) as JsonCall["input"];
-  return { caller, service, permissions: permissionsOfJson(place, { target, input }), body };
+  const { registryId } = input;
+  const permissions = permissionsOfJson(place, { target, input });
+  return { caller, service, permissions, body, ...(typeof registryId === "string" && { registryId }) };
 }
 
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding"];
@@ -137,11 +141,17 @@ const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding"];
 /** What comes back goes through as it comes, so that no object is ever held in memory. */
 async function forward(
   options: GateOptions,
-  { caller, service, permissions, body }: Call,
+  { caller, service, permissions, registryId, body }: Call,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const answer = await ask(service === "codebuild" ? options.codebuild() : options.endpoint, request, body, response);
+  const answer = await ask(
+    service === "codebuild" ? options.codebuild() : options.endpoint,
+    request,
+    registryId,
+    body,
+    response,
+  );
   const status = answer.statusCode ?? 502;
   const [permission] = permissions;
   if (permission?.action === "s3:GetObject" && status === 404) {
@@ -165,6 +175,7 @@ async function forward(
 function ask(
   base: string,
   request: IncomingMessage,
+  registryId: string | undefined,
   body: Buffer | undefined,
   response: ServerResponse,
 ): Promise<IncomingMessage> {
@@ -175,7 +186,8 @@ function ask(
     method: request.method,
     path: request.url,
     // The host stays the gate's: what the answer refers to, such as a queue's URL, leads back here.
-    headers: request.headers,
+    // The emulator looks for a repository in the caller's account only, which it takes from this header of its own.
+    headers: { ...request.headers, ...(registryId !== undefined && { "x-moto-account-id": registryId }) },
     agent: NO_KEEP_ALIVE,
   });
   response.once("close", () => outgoing.destroy());

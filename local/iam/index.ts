@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Credentials } from "./credentials";
 import { AccessDeniedError, UndecidedError, UnsupportedPolicyError } from "./errors";
-import { evaluate, type Decision, type Request } from "./evaluate";
+import { evaluate, type Decision, type Request, type Side } from "./evaluate";
 import { RESOURCE_TAG, type Policy } from "./policy";
-import { sessionArn, type Principal, type RolePrincipal, type ServicePrincipal } from "./principal";
+import { parseRoleArn, sessionArn, type Principal, type RolePrincipal, type ServicePrincipal } from "./principal";
 import { PolicySources, type SourceOptions } from "./sources";
 
 export { AccessDeniedError } from "./errors";
@@ -53,7 +53,7 @@ export interface Permissions {
 }
 
 /**
- * AWS's permissions for one account on this machine, by the policies of roles and resources as they are applied at each moment.
+ * AWS's permissions on this machine, by the policies of roles and resources as they are applied at each moment.
  * Plain HTTP stands for TLS: every request counts as secure.
  */
 export function startIam(options: SourceOptions): Iam {
@@ -63,13 +63,16 @@ export function startIam(options: SourceOptions): Iam {
 
   const decide = async (asked: AuthorizationRequest): Promise<Decision> => {
     const { principal, action, resource } = asked;
-    const [ofResource, ofRole] = await Promise.all([
+    const role = "roleArn" in principal ? principal.roleArn : undefined;
+    const [ofResource, ofRole, crossAccount] = await Promise.all([
       sources.ofResource(resource),
-      "roleArn" in principal ? sources.ofRole(principal.roleArn) : [],
+      role === undefined ? [] : sources.ofRole(role),
+      role !== undefined && sources.isForeign(parseRoleArn(role).account, resource),
     ]);
     const policies = [...ofRole, ...ofResource];
     const tags = mentionsTags(policies) ? await sources.tagsOf(resource) : new Map<string, string>();
-    return evaluate({ requester: requesterOf(principal), action, resource, context: contextOf(asked, tags) }, policies);
+    const context = contextOf(asked, tags);
+    return evaluate({ requester: requesterOf(principal), action, resource, context, crossAccount }, policies);
   };
 
   return {
@@ -81,8 +84,7 @@ export function startIam(options: SourceOptions): Iam {
           : error;
       });
       if (decision.allowed) return;
-      const byIdentity = decision.policy ? decision.policy.kind === "identity" : "roleArn" in principal;
-      const kind = byIdentity ? "identity-based policy" : "resource-based policy";
+      const kind = POLICIES[sideOf(decision, principal)];
       throw new AccessDeniedError(nameOf(principal), action, resource, reason(decision, kind, action));
     },
     assumeRole: async (roleArn, service, sessionName) => {
@@ -119,6 +121,20 @@ export function startIam(options: SourceOptions): Iam {
   };
 }
 
+/** As AWS calls what decided. */
+const POLICIES: Readonly<Record<Side, string>> = {
+  identity: "identity-based policy",
+  boundary: "permissions boundary",
+  resource: "resource-based policy",
+};
+
+/** Whose policy denied it, or did not allow it. */
+function sideOf(decision: Decision, principal: Principal): Side {
+  if (decision.policy === undefined) return decision.missing ?? ("roleArn" in principal ? "identity" : "resource");
+  const { kind } = decision.policy;
+  return kind === "identity" || kind === "boundary" ? kind : "resource";
+}
+
 function requesterOf(principal: Principal): Request["requester"] {
   return "roleArn" in principal
     ? { roleArn: principal.roleArn, sessionArn: sessionArn(principal) }
@@ -131,7 +147,8 @@ function contextOf(
   tags: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<string, string> {
   const known: Record<string, string | undefined> = { "aws:securetransport": "true", ...context };
-  if ("service" in principal) {
+  if ("roleArn" in principal) known["aws:principalarn"] = principal.roleArn;
+  else {
     known["aws:sourcearn"] = principal.sourceArn;
     known["aws:sourceaccount"] = principal.sourceAccount;
   }

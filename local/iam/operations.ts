@@ -42,8 +42,15 @@ const JSON_OPERATIONS: Readonly<Record<string, Mapping>> = {
   ...Object.fromEntries(
     ["BatchCheckLayerAvailability", "BatchGetImage", "DescribeImages", "ListImages", "PutImage"].map((operation) => [
       `AmazonEC2ContainerRegistry_V20150921.${operation}`,
-      (place: Place, { repositoryName }: JsonCall["input"]) => [
-        { action: `ecr:${operation}`, resource: arn("ecr", place, `repository/${text(repositoryName)}`) },
+      (place: Place, { registryId, repositoryName }: JsonCall["input"]) => [
+        {
+          action: `ecr:${operation}`,
+          resource: arn(
+            "ecr",
+            { ...place, account: text(registryId) || place.account },
+            `repository/${text(repositoryName)}`,
+          ),
+        },
       ],
     ]),
   ),

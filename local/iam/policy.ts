@@ -1,8 +1,14 @@
 import { UnsupportedPolicyError } from "./errors";
 import { exactly, like, likeAction, likeArn, likeResource, variableIn, type Matcher } from "./pattern";
 
-/** Where a policy is attached: to a role, to a resource, to an ECR repository, or to a role as what says who may assume it. */
-export type PolicyKind = "identity" | "resource" | "repository" | "trust";
+/**
+ * Where a policy is attached: to a role, to a role as the most that its policies may allow, to a resource, to an ECR repository, or to a role
+ * as what says who may assume it.
+ */
+export type PolicyKind = "identity" | "boundary" | "resource" | "repository" | "trust";
+
+/** Policies that speak of the role that they are attached to, and name no principal. */
+const WITHOUT_PRINCIPAL: readonly PolicyKind[] = ["identity", "boundary"];
 
 /** Policies that speak of what they are attached to, and name no resource. */
 const WITHOUT_RESOURCE: readonly PolicyKind[] = ["repository", "trust"];
@@ -12,7 +18,9 @@ export type PrincipalPattern =
   | { readonly kind: "everyone" }
   | { readonly kind: "service"; readonly name: string }
   /** ARN of a role, or of one session of it. */
-  | { readonly kind: "role"; readonly arn: string };
+  | { readonly kind: "role"; readonly arn: string }
+  /** Whomever the account lets. */
+  | { readonly kind: "account"; readonly account: string };
 
 interface Condition {
   /** In lower case. */
@@ -52,12 +60,16 @@ export const RESOURCE_TAG = "aws:resourcetag/";
  */
 const KEYS = [
   "aws:securetransport",
+  "aws:principalarn",
   "aws:sourcearn",
   "aws:sourceaccount",
   // In the policy that SNS gives each topic; no service sends it any more, so it never holds.
   "aws:sourceowner",
   "s3:prefix",
   "s3:x-amz-acl",
+  // Of what CodeBuild does with a VPC, which is nothing here.
+  "ec2:authorizedservice",
+  "ec2:subnet",
   // Of the deployer's calls.
   "iam:passedtoservice",
   "iam:permissionsboundary",
@@ -117,15 +129,15 @@ class Reader {
     return {
       id: this.#statement,
       effect: Effect,
-      ...this.#principals(Principal),
+      ...this.#principals(Principal, Effect),
       actions: this.#texts("Action", Action).map(likeAction),
       ...this.#resources(Resource),
       conditions: Condition === undefined ? [] : this.#conditions(Condition),
     };
   }
 
-  #principals(value: unknown): Pick<Statement, "principals"> {
-    if (this.kind === "identity") {
+  #principals(value: unknown, effect: Statement["effect"]): Pick<Statement, "principals"> {
+    if (WITHOUT_PRINCIPAL.includes(this.kind)) {
       if (value !== undefined) this.#refuse("Principal", "stands in a policy of a role");
       return {};
     }
@@ -135,7 +147,7 @@ class Reader {
     return {
       principals: [
         ...(Service === undefined ? [] : this.#texts("Principal.Service", Service).map((name) => this.#service(name))),
-        ...(AWS === undefined ? [] : this.#texts("Principal.AWS", AWS).map((name) => this.#awsPrincipal(name))),
+        ...(AWS === undefined ? [] : this.#texts("Principal.AWS", AWS).map((name) => this.#awsPrincipal(name, effect))),
       ],
     };
   }
@@ -145,9 +157,11 @@ class Reader {
     return { kind: "service", name };
   }
 
-  /** An account as principal hands the decision over to its identity policies: nothing here is granted that way. */
-  #awsPrincipal(name: string): PrincipalPattern {
+  /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts */
+  #awsPrincipal(name: string, effect: Statement["effect"]): PrincipalPattern {
     if (name === "*") return { kind: "everyone" };
+    const account = /^(?:arn:[^:*]+:iam::(\d{12}):root|(\d{12}))$/.exec(name);
+    if (account && effect === "Allow") return { kind: "account", account: account[1] ?? account[2] ?? "" };
     if (!/^arn:[^:*]+:(iam::\d{12}:role|sts::\d{12}:assumed-role)\/[^*]+$/.test(name))
       this.#refuse("Principal.AWS", `is ${show(name)}`);
     return { kind: "role", arn: name };

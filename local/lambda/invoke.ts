@@ -226,9 +226,9 @@ export class Invoker {
   }
 }
 
-/** Settings for the clients of this machine's APIs, which look at no credentials. */
-export function clientSettings({ endpoint, region }: Pick<InvokerOptions, "endpoint" | "region">) {
-  return { endpoint, region, credentials: { accessKeyId: "test", secretAccessKey: "test" } };
+/** Settings for the clients of this machine's APIs: those of an administrator of the account. @param account - default the environment's */
+export function clientSettings({ endpoint, region }: Pick<InvokerOptions, "endpoint" | "region">, account = "test") {
+  return { endpoint, region, credentials: { accessKeyId: account, secretAccessKey: "test" } };
 }
 
 function unsupported(configuration: FunctionConfiguration | undefined): string | undefined {

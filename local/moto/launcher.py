@@ -34,6 +34,7 @@ os.environ["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
 from moto.awslambda import models as lambda_models
 from moto.cloudtrail import models as cloudtrail_models
 from moto.cloudtrail import responses as cloudtrail_responses
+from moto.core import responses as core_responses
 from moto.core.utils import (
     iso_8601_datetime_with_milliseconds,
     iso_8601_datetime_without_milliseconds_s3,
@@ -100,6 +101,40 @@ class Starter:
 
 
 STARTER = Starter()
+
+
+# --- Accounts ---------------------------------------------------------------------------------------------------------
+
+
+def repair_an_access_key_may_be_an_account():
+    """Who signs with an account's number as access key is an administrator of that account.
+
+    moto has no other credentials of a second account than those of a role that was assumed in it, which nobody is here to
+    hand out.
+    """
+
+    @around(core_responses.BaseResponse, "get_current_account")
+    def get_current_account(original, response):
+        match = re.search("Credential=([0-9]{12})/", response.headers.get("Authorization", ""))
+        return match[1] if match else original(response)
+
+
+def repair_expected_bucket_owners_are_compared():
+    """A call that names another account than the bucket's as its owner is refused.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+
+    moto looks at no expected owner, and local/iam could not tell whose a bucket is: the ARN of one names no account.
+    """
+
+    @around(s3_responses.S3Response, "bucket_response")
+    def bucket_response(original, response, request, full_url, headers):
+        expected = request.headers.get("x-amz-expected-bucket-owner")
+        # Buckets stand in the path here.
+        name = request.path.split("/")[1]
+        _partition, owner = s3_models.s3_backends.bucket_accounts.get(name, (None, expected))
+        if expected is not None and expected != owner:
+            return 403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        return original(response, request, full_url, headers)
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------
@@ -816,6 +851,8 @@ def repair_event_selectors_are_read_back():
 
 
 def repair(url):
+    repair_an_access_key_may_be_an_account()
+    repair_expected_bucket_owners_are_compared()
     repair_multipart_uploads_are_dated_at_their_start()
     repair_an_upload_that_is_gone_is_told_so()
     repair_versions_can_be_deleted_after_versioning()
