@@ -40,12 +40,6 @@ const BUCKET = "bucket: { existing: theirs, notifications: adopt }";
 const AT = "pipeline.yaml:4:29 bucket.notifications";
 const AGAIN = "run npm run preflight -- --adopt images";
 
-test("own on an existing bucket is refused, since it would remove what others have there", () => {
-  expect(problemsOf(pipeline({ bucket: { existing: "theirs", notifications: "own" } }))).toStrictEqual([
-    'bucket.notifications: must not be own for an existing bucket, where it would remove everyone else\'s notifications: take none with trigger eventbridge or topic, or adopt, which keeps them, got "own"',
-  ]);
-});
-
 test.each(["adopt", "leaving"])("%s on a bucket that is created is refused", (notifications) => {
   expect(problemsOf(pipeline({ bucket: { name: "ours", notifications } }))).toStrictEqual([
     `bucket.notifications: must be own or none for a bucket that the pipeline creates: nobody else has notifications there yet, got "${notifications}"`,

@@ -1,13 +1,6 @@
 import { parsePipeline } from "../../config/parse";
 import { pipeline, problemsOf } from "./make";
 
-test("a lock file is refused beside cloud, which has a lock of its own", () => {
-  const backend = { cloud: { organization: "acme", lockfile: true } };
-  expect(problemsOf(pipeline({ backend }))).toStrictEqual([
-    "backend.cloud.lockfile: must not stand beside cloud, which locks its workspaces itself: leave it out, got true",
-  ]);
-});
-
 test("a workspace is named or chosen by tags", () => {
   const backend = { cloud: { organization: "acme", workspace: "images", tags: ["images"] } };
   expect(problemsOf(pipeline({ backend }))).toStrictEqual([

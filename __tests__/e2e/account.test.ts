@@ -161,7 +161,7 @@ describe("preflight", () => {
     });
   });
 
-  test("an existing topic that is not there, that does not let S3 in, and that does", async () => {
+  test("an existing topic that is not there, that does not let S3 in, that does, and whose key does not", async () => {
     const lines = ["bucket: image-drops", "trigger: { topic: { existing: image-events } }"];
     const at = "pipeline.yaml:5:21 trigger.topic.existing:";
     expect(await preflight(...lines)).toStrictEqual({
@@ -189,6 +189,12 @@ describe("preflight", () => {
     });
     await letIn("image-*");
     expect(await preflight(...lines)).toStrictEqual({ code: 0, err: "" });
+    const key = { AttributeName: "KmsMasterKeyId", AttributeValue: "alias/aws/sns" };
+    await sns.send(new SetTopicAttributesCommand({ TopicArn, ...key }));
+    expect(await preflight(...lines)).toStrictEqual({
+      code: 1,
+      err: `${at} must not be encrypted by alias/aws/sns, a key of AWS's whose policy nobody can change, so that S3 could not publish: its owner takes a customer managed key that lets S3 in, or none, got "image-events"\n`,
+    });
   });
 
   test("what stands in the way as JSON", async () => {

@@ -3,7 +3,7 @@ import type { PipelineConfig } from "../../config/schema";
 import { type Account, unlessMissing } from "./account";
 import type { Report } from "./report";
 
-/** Whether an existing topic is there and lets S3 publish what happens in the bucket. */
+/** Whether an existing topic is there, and lets S3 publish what happens in the bucket, its key included. */
 export async function checkTopic({ trigger, bucket }: PipelineConfig, { sns }: Account): Promise<Report> {
   if (trigger.kind !== "topic" || trigger.existing === undefined) return { errors: [], notes: [] };
   const error = (rule: string): Report => ({
@@ -19,7 +19,12 @@ export async function checkTopic({ trigger, bucket }: PipelineConfig, { sns }: A
   const asked = sns.send(new GetTopicAttributesCommand({ TopicArn: arn }));
   const answer = await unlessMissing(asked, "AuthorizationErrorException", "AuthorizationError");
   if (answer === undefined) return { errors: [], notes: [] };
-  const { Policy = "{}" } = answer.Attributes ?? {};
+  const { Policy = "{}", KmsMasterKeyId = "" } = answer.Attributes ?? {};
+  if (/(^|:)alias\/aws\//.test(KmsMasterKeyId)) {
+    return error(
+      `must not be encrypted by ${KmsMasterKeyId}, a key of AWS's whose policy nobody can change, so that S3 could not publish: its owner takes a customer managed key that lets S3 in, or none`,
+    );
+  }
   return letsS3Publish(Policy, bucket.name)
     ? { errors: [], notes: [] }
     : error(
