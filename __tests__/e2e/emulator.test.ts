@@ -43,6 +43,7 @@ import {
   DeleteObjectsCommand,
   GetBucketNotificationConfigurationCommand,
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
@@ -51,6 +52,7 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
+  type S3ServiceException,
   UploadPartCommand,
   type FilterRule,
   type NotificationConfiguration,
@@ -685,6 +687,23 @@ describe("S3 objects", () => {
 
     await s3.send(new DeleteBucketCommand({ Bucket }));
   });
+});
+
+test("who signs with an account's number is in that account, and a bucket tells whose it is not", async () => {
+  const partner = { region: "us-east-1", credentials: { accessKeyId: "444455556666", secretAccessKey: "test" } };
+  const theirs = new S3Client({ ...partner, endpoint: moto.url, forcePathStyle: true });
+  const registry = new ECRClient({ ...partner, endpoint: moto.url });
+  await theirs.send(new CreateBucketCommand({ Bucket: "partner-drops" }));
+  const { repository } = await registry.send(new CreateRepositoryCommand({ repositoryName: "team/api" }));
+  expect(repository?.repositoryArn).toBe("arn:aws:ecr:us-east-1:444455556666:repository/team/api");
+  const head = (ExpectedBucketOwner: string) =>
+    theirs
+      .send(new HeadBucketCommand({ Bucket: "partner-drops", ExpectedBucketOwner }))
+      .catch((error: unknown) => error as S3ServiceException);
+  expect((await head("444455556666")).$metadata.httpStatusCode).toBe(200);
+  expect((await head("123456789012")).$metadata.httpStatusCode).toBe(403);
+  theirs.destroy();
+  registry.destroy();
 });
 
 describe("ECR", () => {
