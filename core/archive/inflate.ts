@@ -27,10 +27,13 @@ export class Inflate extends Duplex {
     readonly format: "gzip" | "deflate",
     readonly failure: (damage: Damage, cause: Error) => Error,
   ) {
-    super({ readableHighWaterMark: CHUNK, writableHighWaterMark: CHUNK / 4 });
+    super({ readableHighWaterMark: 4 * CHUNK, writableHighWaterMark: 2 * CHUNK });
     this.#inner = format === "gzip" ? createGunzip({ chunkSize: CHUNK }) : createInflateRaw({ chunkSize: CHUNK });
     this.#inner.on("data", (data: Buffer) => {
-      if (!this.push(data)) this.#inner.pause();
+      // Whoever takes it works while the next piece is inflated, which begins after this event.
+      process.nextTick(() => {
+        if (!this.push(data)) this.#inner.pause();
+      });
     });
     this.#inner.on("end", () => {
       this.#isEnded = true;
