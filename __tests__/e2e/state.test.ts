@@ -1,6 +1,5 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CodeBuildClient, BatchGetProjectsCommand } from "@aws-sdk/client-codebuild";
@@ -13,7 +12,6 @@ import { hasTerraform } from "../support/terraform";
 
 const MINUTES = 60_000;
 const PROJECT = resolve(__dirname, "../..");
-const RELEASE = join(PROJECT, "__tests__/fixtures/releases/0.1.0");
 
 let estate: Estate | undefined;
 let s3: S3Client;
@@ -267,36 +265,4 @@ test(
     expect(await stack.plan()).toMatchObject({ changes: false });
   },
   5 * MINUTES,
-);
-
-test.each(["images", "bus"])(
-  "an upgrade from release 0.1.0 destroys and replaces nothing of pipeline %s that holds anything",
-  async (name) => {
-    if (!estate) return;
-    const yaml = (await readFile(join(RELEASE, "pipeline.yaml"), "utf8")).replaceAll("image-drops", "released-drops");
-    const json = (await readFile(join(RELEASE, `${name}.tf.json`), "utf8")).replaceAll("image-drops", "released-drops");
-    await estate.synthesise(yaml);
-    const folder = stackDirectory(join(estate.directory, "project/cdktf.out"), name);
-    const old = join(estate.directory, "release", "cdktf.out", "stacks", name);
-    await mkdir(old, { recursive: true });
-    await cp(join(folder, "assets"), join(old, "assets"), { recursive: true });
-    await writeFile(join(old, "cdk.tf.json"), json);
-    const released = await start(old, "init", "-input=false", "-no-color");
-    await released.ended;
-    const applied = await start(old, "apply", "-auto-approve", "-input=false", "-no-color");
-    expect(await applied.ended).toContain("Apply complete!");
-    const state = `terraform.${name}.tfstate`;
-    await cp(join(estate.directory, "release", state), join(estate.directory, "project", state));
-
-    // Where an earlier test kept its state.
-    await rm(join(folder, ".terraform"), { recursive: true, force: true });
-    const stack = await estate.ours(name);
-    await stack.plan();
-    const { resource_changes } = (await stack.showPlan()) as {
-      resource_changes: { address: string; change: { actions: string[] } }[];
-    };
-    const lost = resource_changes.filter(({ change: { actions } }) => actions.includes("delete"));
-    expect(lost.map(({ address }) => address)).toStrictEqual([]);
-  },
-  4 * MINUTES,
 );
