@@ -3,9 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { parse, stringify } from "yaml";
+import type { PipelineInput } from "../config/schema";
 
 const root = join(__dirname, "..");
 const SERVICES = [1, 100, 1000] as const;
+const EXAMPLE = "examples/many-services";
+/** Pipelines by what they are like, as YAML with a number of services. */
+const LIKE: Readonly<Record<string, (services: number) => string>> = { names: renderNames, [EXAMPLE]: renderExample };
 const TARGET_SECONDS = 10;
 const TARGET_GROWTH = 1.5;
 const TARGET_RESOURCES = 6;
@@ -16,7 +21,8 @@ const PROGRAM = `process.on("exit", () => console.log(process.resourceUsage().ma
 
 export const help = `npm run bench -- synth [--rounds N]
 
-From YAML to JSON, for 1, 100 and 1,000 services: main.ts in a fresh process each, its start included; medians.
+From YAML to JSON, for 1, 100 and 1,000 services: main.ts in a fresh process each, its start included; medians. Once for names alone, once like
+${EXAMPLE}, the largest example, with its services as they are (100), or again under other names.
 
   --rounds N  default 3, at least ${MIN_ROUNDS}
 `;
@@ -35,6 +41,7 @@ export async function run(args: readonly string[]): Promise<object> {
 }
 
 interface Sample {
+  readonly like: string;
   readonly services: number;
   readonly seconds: number;
   readonly peakMb: number;
@@ -45,19 +52,21 @@ interface Sample {
 async function measure(folder: string, rounds: number): Promise<readonly Sample[]> {
   const samples: Sample[] = [];
   for (let round = 1; round <= rounds; round++) {
-    for (const services of SERVICES) {
-      const sample = await synthesise(folder, services);
-      samples.push(sample);
-      console.error(`round ${round}/${rounds}: ${services} services in ${sample.seconds.toFixed(2)} s`);
+    for (const like of Object.keys(LIKE)) {
+      for (const services of SERVICES) {
+        const sample = await synthesise(folder, like, services);
+        samples.push(sample);
+        console.error(`round ${round}/${rounds}: ${like}, ${services} services in ${sample.seconds.toFixed(2)} s`);
+      }
     }
   }
   return samples;
 }
 
-async function synthesise(folder: string, services: number): Promise<Sample> {
+async function synthesise(folder: string, like: string, services: number): Promise<Sample> {
   const file = join(folder, "pipeline.yaml");
   const outdir = join(folder, `out-${services}`);
-  writeFileSync(file, renderPipeline(services));
+  writeFileSync(file, LIKE[like]?.(services) ?? "");
   const began = process.hrtime.bigint();
   const { stdout } = await promisify(execFile)(process.execPath, ["--require", "tsx/cjs", "--eval", PROGRAM], {
     cwd: root,
@@ -67,6 +76,7 @@ async function synthesise(folder: string, services: number): Promise<Sample> {
   const seconds = Number(process.hrtime.bigint() - began) / 1e9;
   const json = readFileSync(join(outdir, "stacks", "bench", "cdk.tf.json"), "utf8");
   return {
+    like,
     services,
     seconds,
     peakMb: Number(stdout) / 1024,
@@ -75,9 +85,31 @@ async function synthesise(folder: string, services: number): Promise<Sample> {
   };
 }
 
-function renderPipeline(services: number): string {
+function renderNames(services: number): string {
   const names = Array.from({ length: services }, (_, index) => `  - service-${index}`);
   return ["name: bench", "region: us-east-1", "bucket: bench-drops", "services:", ...names, ""].join("\n");
+}
+
+function renderExample(services: number): string {
+  const example = parse(readFileSync(join(root, EXAMPLE, "pipeline.yaml"), "utf8")) as PipelineInput;
+  const { length } = example.services;
+  const repeated = Array.from({ length: services }, (_, index) =>
+    again(example.services[index % length] ?? "", Math.floor(index / length)),
+  );
+  return stringify({ ...example, name: "bench", services: repeated });
+}
+
+/** The same service once more, under a name, a key and a repository of its own. */
+function again(service: PipelineInput["services"][number], round: number): PipelineInput["services"][number] {
+  if (round === 0) return service;
+  if (typeof service === "string") return `${service}-${round}`;
+  const { name, key, repository } = service;
+  return {
+    ...service,
+    name: `${name}-${round}`,
+    ...(key !== undefined && { key: `${round}/${key}` }),
+    ...(typeof repository === "string" && { repository: `${repository}-${round}` }),
+  };
 }
 
 function countResources(json: string): number {
@@ -86,20 +118,28 @@ function countResources(json: string): number {
 }
 
 function summarise(samples: readonly Sample[], rounds: number): object {
-  const [one, hundred, thousand] = SERVICES.map((services) => medians(samples, services)) as [Sample, Sample, Sample];
-  const resourcesPerService = (thousand.resources - one.resources) / (thousand.services - one.services);
-  // What a service costs among a thousand against among a hundred: 1 is linear.
-  const growth = secondsPerService(one, thousand) / secondsPerService(one, hundred);
+  const pipelines = Object.keys(LIKE).map((like) => summariseOne(samples.filter((sample) => sample.like === like)));
   return {
     bench: "synth",
     rounds,
     node: process.version,
-    medians: [one, hundred, thousand],
-    resourcesPerService,
+    pipelines,
     targetResources: TARGET_RESOURCES,
-    growth: digits(growth, 2),
     targetGrowth: TARGET_GROWTH,
     targetSeconds: TARGET_SECONDS,
+    met: pipelines.every(({ met }) => met),
+  };
+}
+
+function summariseOne(samples: readonly Sample[]) {
+  const [one, hundred, thousand] = SERVICES.map((services) => medians(samples, services)) as [Sample, Sample, Sample];
+  const resourcesPerService = digits((thousand.resources - one.resources) / (thousand.services - one.services), 2);
+  // What a service costs among a thousand against among a hundred: 1 is linear.
+  const growth = secondsPerService(one, thousand) / secondsPerService(one, hundred);
+  return {
+    medians: [one, hundred, thousand],
+    resourcesPerService,
+    growth: digits(growth, 2),
     met: thousand.seconds < TARGET_SECONDS && growth <= TARGET_GROWTH && resourcesPerService <= TARGET_RESOURCES,
   };
 }
@@ -110,9 +150,10 @@ function secondsPerService(few: Sample, many: Sample): number {
 
 function medians(samples: readonly Sample[], services: number): Sample {
   const of = samples.filter((sample) => sample.services === services);
-  const middle = (field: keyof Sample) =>
+  const middle = (field: Exclude<keyof Sample, "like">) =>
     of.map((sample) => sample[field]).toSorted((a, b) => a - b)[of.length >> 1] ?? NaN;
   return {
+    like: of[0]?.like ?? "",
     services,
     seconds: digits(middle("seconds"), 2),
     peakMb: digits(middle("peakMb"), 0),
