@@ -19,7 +19,7 @@ const barrel = {
 };
 
 module.exports = tseslint.config(
-  { ignores: ["node_modules/", "cdktf.out/", "dist/", ".local/"] },
+  { ignores: ["node_modules/", "**/cdktf.out/", "dist/", ".local/"] },
   js.configs.recommended,
   { files: ["**/*.js"], languageOptions: { globals: globals.node, sourceType: "commonjs" } },
   {

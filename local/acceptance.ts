@@ -2,12 +2,11 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { BatchDeleteImageCommand, ListImagesCommand, type ECRClient } from "@aws-sdk/client-ecr";
-import { DeleteObjectsCommand, ListObjectVersionsCommand, type S3Client } from "@aws-sdk/client-s3";
 import { stringify } from "yaml";
 import { loadPipelines } from "../config/load";
 import type { PipelineInput } from "../config/schema";
 import { commandLine, endWith, misuse } from "./command";
+import { emptyBucket, emptyRepository } from "./empty";
 import { Interruption } from "./interrupt";
 import { awsClients, drop, packageImage, nothingToChange, proveDrop, successfulBuild } from "./journey";
 import { Steps } from "./steps";
@@ -118,24 +117,6 @@ function unless(name: string): (error: unknown) => void {
   return (error) => {
     if (!(error instanceof Error && error.name === name)) throw error;
   };
-}
-
-/** Deletes every object version and delete marker, so that Terraform can destroy the bucket. */
-async function emptyBucket(s3: S3Client, bucket: string): Promise<void> {
-  for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket }));
-    const objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
-    if (objects.length === 0) return;
-    await s3.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }));
-  }
-}
-
-async function emptyRepository(ecr: ECRClient, repositoryName: string): Promise<void> {
-  for (;;) {
-    const { imageIds = [] } = await ecr.send(new ListImagesCommand({ repositoryName, maxResults: 100 }));
-    if (imageIds.length === 0) return;
-    await ecr.send(new BatchDeleteImageCommand({ repositoryName, imageIds }));
-  }
 }
 
 const values = commandLine(

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudWatchLogsClient, CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { DescribeImagesCommand } from "@aws-sdk/client-ecr";
-import { GetBucketNotificationConfigurationCommand } from "@aws-sdk/client-s3";
+import { GetBucketNotificationConfigurationCommand, GetObjectCommand } from "@aws-sdk/client-s3";
 import { CreateTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { proveDrop, type Package } from "../../local/journey";
+import { example, PROJECT } from "../support/examples";
 import { type Forwarding, Owners, policyOf } from "../support/others";
 import { applyPipelines, type AppliedPipelines } from "../support/pipelines";
 import { Sender } from "../support/sender";
@@ -20,7 +21,7 @@ const REGISTRY = "777788889999";
 const THEIR_QUEUE = `arn:aws-cn:sqs:${REGION}:${OURS}:thumbnails`;
 const KEY = `arn:aws-cn:kms:${REGION}:${OURS}:key/00000000-0000-0000-0000-000000000001`;
 
-/** Between them, every option for what exists already, and a pipeline across three accounts. */
+/** Between them, every option for what exists already, and a pipeline across three accounts; examples/china is applied beside. */
 const YAML = `
 name: cn-own
 region: ${REGION}
@@ -83,6 +84,7 @@ const ADOPTED = {
 };
 
 const REPOSITORIES = {
+  "images-cn": `${OURS}.dkr.ecr.${REGION}.amazonaws.com.cn/global/api`,
   "cn-own": `${OURS}.dkr.ecr.${REGION}.amazonaws.com.cn/own/api`,
   "cn-adopt": `${OURS}.dkr.ecr.${REGION}.amazonaws.com.cn/adopt/api`,
   "cn-topic": `${OURS}.dkr.ecr.${REGION}.amazonaws.com.cn/topic/api`,
@@ -101,7 +103,8 @@ let applied: AppliedPipelines;
 
 beforeAll(async () => {
   const files = { "notifications.cn-adopt.json": JSON.stringify(ADOPTED) };
-  applied = await applyPipelines(YAML, { before: whatExistsAlready, files, minuteInMilliseconds: 500 });
+  const beside = [join(PROJECT, example("china").file!)];
+  applied = await applyPipelines(YAML, { before: whatExistsAlready, files, beside, minuteInMilliseconds: 500 });
   await attach();
 }, 5 * MINUTES);
 
@@ -193,6 +196,13 @@ async function prove(sender: Sender, image: Package): Promise<void> {
   }
 }
 
+async function stateOf(name: string): Promise<string> {
+  const { backend } = applied.pipeline(name).config;
+  if (backend.kind !== "s3") return await readFile(join(applied.directory, `terraform.${name}.tfstate`), "utf8");
+  const { Body } = await ours.s3.send(new GetObjectCommand({ Bucket: backend.bucket, Key: `${name}.tfstate` }));
+  return (await Body?.transformToString()) ?? "";
+}
+
 const WAYS = Object.keys(UPLOADS) as readonly (keyof typeof UPLOADS)[];
 
 describe.each(PIPELINES.map((name, index) => ({ name, how: WAYS[index % WAYS.length]! })))(
@@ -216,7 +226,7 @@ describe.each(PIPELINES.map((name, index) => ({ name, how: WAYS[index % WAYS.len
     });
 
     test("no ARN in the state is of another partition", async () => {
-      const state = await readFile(join(applied.directory, `terraform.${name}.tfstate`), "utf8");
+      const state = await stateOf(name);
       expect(state).toContain("arn:aws-cn:");
       expect(state).not.toMatch(/arn:aws:/);
     });

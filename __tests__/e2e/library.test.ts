@@ -11,8 +11,14 @@ const run = promisify(execFile);
 
 /** What npm reads of it. */
 interface Manifest {
+  readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 }
 
 /** An app of somebody who has installed the package, and beside it what its package.json names, and nothing else. */
@@ -28,10 +34,8 @@ beforeAll(async () => {
   await run("npm", ["pack", "--pack-destination", app], { cwd: root, maxBuffer: 16 * 1024 * 1024 });
   const [tarball = ""] = readdirSync(app).filter((file) => file.endsWith(".tgz"));
   await run("tar", ["--extract", "--file", join(app, tarball), "--strip-components=1", "--directory", installed]);
-  const { dependencies, peerDependencies } = JSON.parse(
-    readFileSync(join(installed, "package.json"), "utf8"),
-  ) as Manifest;
-  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), "@types/node"]) link(name);
+  const { dependencies, peerDependencies } = manifestOf(installed);
+  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), "@types/node", "tsx"]) link(name);
 
   cpSync(join(root, "pipeline.yaml"), join(app, "pipeline.yaml"));
   const output = join(app, "expected");
@@ -187,6 +191,34 @@ describe("in a stack of one's own", () => {
   }, 60_000);
 });
 
+describe("examples/library", () => {
+  const example = join(root, "examples/library");
+
+  test("asks for the package that npm pack makes, and for peers that it takes", () => {
+    const { version, devDependencies } = manifestOf(root);
+    const { dependencies, devDependencies: ofExample } = manifestOf(example);
+    const { "s3-codebuild-trigger": pack, ...peers } = dependencies;
+    expect(pack).toBe(`file:../../s3-codebuild-trigger-${version}.tgz`);
+    for (const [name, wanted] of Object.entries({ ...peers, ...ofExample }))
+      expect([name, wanted]).toStrictEqual([name, devDependencies[name]]);
+  });
+
+  test("is synthesised with the installed package as by the sources", async () => {
+    for (const file of ["main.ts", "cdktf.json"]) cpSync(join(example, file), join(app, file));
+    const { app: command } = JSON.parse(readFileSync(join(app, "cdktf.json"), "utf8")) as { app: string };
+    const [installedOut, sourcesOut] = [join(app, "example.out"), join(app, "example-of-sources.out")];
+    await run("sh", ["-c", command], { cwd: app, env: { ...process.env, CDKTF_OUTDIR: installedOut } });
+    await run(process.execPath, ["--require", "tsx/cjs", "examples/library/main.ts"], {
+      cwd: root,
+      env: { ...process.env, CDKTF_OUTDIR: sourcesOut },
+    });
+    const made = filesOf(installedOut);
+    expect([...made.keys()]).toStrictEqual([...filesOf(sourcesOut).keys()]);
+    for (const [path, content] of filesOf(sourcesOut))
+      expect([path, content.equals(made.get(path)!)]).toStrictEqual([path, true]);
+  }, 60_000);
+});
+
 test("the configuration alone loads no CDKTF, and says what is wrong as the command does", async () => {
   const said = await node(
     "config.mjs",
@@ -231,11 +263,12 @@ new PipelineStack(new App(), props);
 test.each([
   // The package's own declarations are checked here, once.
   ["node16, in ES modules and CommonJS", { module: "node16", skipLibCheck: false }, ["typed.cts", "typed.mts"]],
-  ["a bundler", { module: "esnext", moduleResolution: "bundler", skipLibCheck: true }, ["typed.ts"]],
+  ["a bundler", { module: "esnext", moduleResolution: "bundler", skipLibCheck: true }, ["typed.ts", "estate.ts"]],
 ])(
   "its types are right as %s resolves them",
   async (_reader, resolution, files) => {
     for (const file of files) writeFileSync(join(app, file), TYPED);
+    cpSync(join(root, "examples/library/main.ts"), join(app, "estate.ts"));
     const project = join(app, `tsconfig.${resolution.module}.json`);
     const compilerOptions = { ...resolution, target: "es2022", strict: true, noEmit: true, types: ["node"] };
     writeFileSync(project, JSON.stringify({ compilerOptions, files }));

@@ -20,13 +20,11 @@ const US_EAST = { partition: "aws", region: "us-east-1" };
 const { ourKey, boundary, buildsRole } = thingsOf(US_EAST);
 
 const PIPELINES: Readonly<Record<string, Partial<PipelineInput>>> = {
-  "a name alone for everything": {},
   "an existing bucket, one role, prebuilt packages": {
     bucket: { existing: "their-drops" },
     roles: "shared",
     packaging: "prebuilt",
   },
-  "state in S3": { region: "cn-north-1", backend: { s3: { bucket: "our-state" } } },
   "state in S3 with everything said, notifications of others, a retired service, parameters": {
     bucket: { existing: "their-drops" },
     backend: {

@@ -18,6 +18,8 @@ const PROJECT = resolve(__dirname, "../..");
 
 export interface AppliedPipeline {
   readonly config: PipelineConfig;
+  /** Where its stack was synthesised. */
+  readonly folder: string;
   readonly stack: StackTerraform;
   readonly outputs: Readonly<Record<string, unknown>>;
 }
@@ -37,27 +39,59 @@ export interface AppliedPipelines {
 export interface ApplyOptions {
   /** Runs before the apply, against the empty environment: makes what "exists already". */
   readonly before?: (clients: Clients) => Promise<void>;
-  /** Files that lie beside the pipelines' own, by name. */
-  readonly files?: Readonly<Record<string, string>>;
   /** How long a minute lasts that Lambda or EventBridge waits until it tries again. @default 60000 */
   readonly minuteInMilliseconds?: number;
+}
+
+/** A CDKTF app, whose stack holds a pipeline. */
+export interface PipelineApp {
+  /** Path of its program. */
+  readonly main: string;
+  readonly stack: string;
+  /** What the pipeline in it comes to; its backend is the stack's. */
+  readonly config: PipelineConfig;
+}
+
+export interface ApplyFilesOptions extends ApplyOptions {
+  /** Apps that are applied as well. */
+  readonly apps?: readonly PipelineApp[];
+}
+
+export interface ApplyYamlOptions extends ApplyOptions {
+  /** Files that lie beside the pipelines' own, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Paths of further files of pipelines, which are applied as well. */
+  readonly beside?: readonly string[];
 }
 
 /** Starts AWS on this machine, with docker-registry as the storage where it is installed, synthesises `yaml` and applies it. */
 export async function applyPipelines(
   yaml: string,
-  { before, files = {}, minuteInMilliseconds }: ApplyOptions = {},
+  { files = {}, beside = [], ...options }: ApplyYamlOptions = {},
 ): Promise<AppliedPipelines> {
   const directory = await mkdtemp(join(tmpdir(), "pipelines-"));
+  const file = join(directory, "pipeline.yaml");
+  await writeFile(file, yaml);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  return await applyIn(directory, [file, ...beside], options);
+}
+
+/** The same for files of pipelines that are there, all of one region. */
+export async function applyFiles(files: readonly string[], options: ApplyFilesOptions = {}): Promise<AppliedPipelines> {
+  return await applyIn(await mkdtemp(join(tmpdir(), "pipelines-")), files, options);
+}
+
+async function applyIn(
+  directory: string,
+  files: readonly string[],
+  { before, minuteInMilliseconds, apps = [] }: ApplyFilesOptions,
+): Promise<AppliedPipelines> {
   const closing: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
   };
   try {
-    const file = join(directory, "pipeline.yaml");
-    await writeFile(file, yaml);
-    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-    const { pipelines } = loadPipelines(file);
+    const pipelines = files.flatMap((file) => loadPipelines(file).pipelines);
     const region = pipelines[0]?.region ?? "";
 
     const registry = join(directory, "docker-registry");
@@ -86,22 +120,27 @@ export async function applyPipelines(
     await before?.(clients);
 
     const output = join(directory, "cdktf.out");
-    await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["main.ts"], {
-      cwd: PROJECT,
-      env: { ...process.env, PIPELINE_FILE: file, CDKTF_OUTDIR: output },
-    });
+    const run = async (main: string, variables: NodeJS.ProcessEnv): Promise<void> => {
+      const env = { ...process.env, CDKTF_OUTDIR: output, ...variables };
+      await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), [main], { cwd: PROJECT, env });
+    };
+    for (const file of files) await run("main.ts", { PIPELINE_FILE: file });
+    for (const { main } of apps) await run(main, {});
     const setup = await prepareTerraform({ directory: join(directory, "terraform") });
     closing.push(() => setup.close());
     const applied = await Promise.all(
-      pipelines.map(async (config): Promise<AppliedPipeline> => {
-        const { backend, name } = config;
-        if (backend.kind === "s3") await ensureStateBucket({ endpoint: environment.endpoint, ...backend });
-        const stack = terraform(setup, stackDirectory(output, name));
-        await stack.init();
-        await stack.plan();
-        await stack.apply();
-        return { config, stack, outputs: await stack.output() };
-      }),
+      [...pipelines.map((config) => ({ config, stack: config.name })), ...apps].map(
+        async ({ config, stack: stackName }): Promise<AppliedPipeline> => {
+          const { backend } = config;
+          if (backend.kind === "s3") await ensureStateBucket({ endpoint: environment.endpoint, ...backend });
+          const folder = stackDirectory(output, stackName);
+          const stack = terraform(setup, folder);
+          await stack.init();
+          await stack.plan();
+          await stack.apply();
+          return { config, folder, stack, outputs: await stack.output() };
+        },
+      ),
     );
     return {
       environment,
