@@ -10,6 +10,7 @@ name: images
 region: us-east-1
 bucket: image-drops
 backend: { s3: { bucket: image-drops-state } }
+protect: false
 services: [api]
 `;
 
