@@ -10,12 +10,13 @@ import { deployerPolicy } from "../infrastructure/deployer-policy";
 import { policyDocument } from "../infrastructure/policies";
 import { PipelineStack } from "../infrastructure/stack";
 
-const HELP = `npm run deployer-policy -- [--account ID] [PIPELINE]
+const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [PIPELINE]
 
 Prints the IAM policy of whoever applies and destroys a pipeline, as JSON: exactly what Terraform calls, on exactly what the pipeline makes.
 Without PIPELINE, one policy for each pipeline of the file, by name.
 
-  PIPELINE      a pipeline of pipeline.yaml, or of the file that PIPELINE_FILE names
+  PIPELINE      a pipeline of the file
+  --file FILE   the configuration; default PIPELINE_FILE, or pipeline.yaml
   --account ID  the account that the pipeline is deployed to; default what provider.allowedAccountIds lists, or any
   --help        this text
 
@@ -37,9 +38,9 @@ class UsageError extends Error {
 }
 
 /** Runs the command and returns its exit code. */
-export function deployerPolicyCommand(args: readonly string[], file: string, output: Output): number {
+export function deployerPolicyCommand(args: readonly string[], output: Output): number {
   try {
-    const { help, account, pipeline } = parseCommand(args);
+    const { help, account, pipeline, file } = parseCommand(args);
     if (help) {
       output.out(HELP);
       return 0;
@@ -62,20 +63,20 @@ export function deployerPolicyCommand(args: readonly string[], file: string, out
 
 function parseCommand(args: readonly string[]) {
   const { values, positionals } = parseOptions(args);
-  const { account, help = false } = values;
+  const { account, help = false, file = process.env.PIPELINE_FILE ?? "pipeline.yaml" } = values;
   if (positionals.length > 1) throw new UsageError(`expected one pipeline at most, got ${positionals.length}`);
   if (account !== undefined && !/^[0-9]{12}$/.test(account)) {
     throw new UsageError(`--account must be an account id of 12 digits, got: ${account}`);
   }
-  return { help, account, pipeline: positionals[0] };
+  return { help, account, file, pipeline: positionals[0] };
 }
 
 function parseOptions(args: readonly string[]) {
   try {
-    const options = { account: { type: "string" }, help: { type: "boolean" } } as const;
+    const options = { account: { type: "string" }, file: { type: "string" }, help: { type: "boolean" } } as const;
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
+    throw new UsageError(`${(cause as Error).message}; npm run deployer-policy -- --help lists the options`, { cause });
   }
 }
 
@@ -105,7 +106,7 @@ function tooLong(pipeline: string, length: number): string {
 }
 
 if (require.main === module) {
-  process.exitCode = deployerPolicyCommand(process.argv.slice(2), process.env.PIPELINE_FILE ?? "pipeline.yaml", {
+  process.exitCode = deployerPolicyCommand(process.argv.slice(2), {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
   });

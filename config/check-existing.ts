@@ -12,6 +12,7 @@ import { isDirect } from "./trigger";
 export function checkExisting({ config, written }: Draft): Finding[] {
   return [
     ...checkArns(config),
+    ...checkState(config),
     ...checkRoles(config),
     ...checkBucket(config),
     ...checkTools(config),
@@ -39,6 +40,15 @@ function checkArns(config: PipelineConfig): Finding[] {
   });
 }
 
+/** Credentials of one partition are none in another. */
+function checkState({ backend, region }: PipelineConfig): Finding[] {
+  if (backend.kind !== "s3" || backend.profile !== undefined) return [];
+  const wanted = arnPartition(region);
+  if (arnPartition(backend.region) === wanted) return [];
+  const rule = `must be of the partition of ${region}, ${wanted}, whose credentials are none elsewhere; name a profile for a state that lies there`;
+  return [{ path: ["backend", "s3", "region"], rule, value: backend.region }];
+}
+
 interface WrittenArn {
   readonly path: Finding["path"];
   readonly arn: string;
@@ -48,10 +58,11 @@ interface WrittenArn {
   readonly own: boolean;
 }
 
-function arnsOf({ bucket, tools, encryption, roles, provider }: PipelineConfig): WrittenArn[] {
+function arnsOf({ backend, bucket, tools, encryption, roles, provider }: PipelineConfig): WrittenArn[] {
   const builds = typeof roles.builds === "string" ? undefined : roles.builds.existing;
   const key = { regional: true, own: false };
   const role = { regional: false, own: true };
+  const anywhere = { regional: false, own: false };
   const all: readonly (readonly [arn: string | undefined, kind: typeof key, ...path: string[]])[] = [
     [bucket.kmsKey, key, "bucket", "kmsKey"],
     [tools.kmsKey, key, "tools", "bucket", "kmsKey"],
@@ -59,7 +70,13 @@ function arnsOf({ bucket, tools, encryption, roles, provider }: PipelineConfig):
     [builds, role, "roles", "builds", "existing"],
     [roles.function, role, "roles", "function", "existing"],
     // AWS's own policies are of no account.
-    [roles.permissionBoundary, { regional: false, own: false }, "roles", "permissionBoundary"],
+    [roles.permissionBoundary, anywhere, "roles", "permissionBoundary"],
+    ...(backend.kind === "s3" && backend.profile === undefined
+      ? ([
+          [backend.kmsKey, anywhere, "backend", "s3", "kmsKey"],
+          [backend.assumeRole, anywhere, "backend", "s3", "assumeRole"],
+        ] as const)
+      : []),
     [provider.assumeRole?.roleArn, role, "provider", "assumeRole", "roleArn"],
   ];
   return all.flatMap(([arn, kind, ...path]) => (arn === undefined ? [] : [{ path, arn, ...kind }]));

@@ -68,7 +68,9 @@ function ownersPart({ name, trigger }: PipelineConfig): string {
     case "lambda":
       return `${send} the function ${startBuild}`;
     case "topic":
-      return `${send} the topic ${trigger.existing ?? topic}`;
+      return trigger.existing === undefined
+        ? `${send} the topic ${topic}`
+        : `${send} the topic ${trigger.existing}, unless it reports there already`;
     case "eventbridge":
       return "add eventbridge = true to its aws_s3_bucket_notification, once for everybody";
     case "cloudtrail":

@@ -43,7 +43,9 @@ export const region = z
   .regex(
     /^(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[0-9]{1,2}$/,
     "must be an AWS region such as us-east-1 or cn-north-1",
-  );
+  )
+  .regex(/^(?!cn-)|^cn-(north|northwest)-1$/, "must be cn-north-1 or cn-northwest-1, the regions of China")
+  .regex(/^(?!us-gov-)|^us-gov-(east|west)-1$/, "must be us-gov-west-1 or us-gov-east-1, the regions of GovCloud");
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export const bucketName = text(limits.BUCKET_NAME_LENGTH)

@@ -31,7 +31,8 @@ export function pipelineOutputs({ bucket, trigger, buildLogs, services, forOther
     ...(bucket.ownerMustAdd !== undefined && {
       bucket_owner_must_add: {
         value: bucket.ownerMustAdd,
-        description: "Lines that the bucket's owner has to add to its aws_s3_bucket_notification",
+        description:
+          "Lines that the bucket's owner has to add to its aws_s3_bucket_notification, unless it reports there already",
       },
     }),
     ...(Object.keys(forOthers.parts).length > 0 && {

@@ -5,13 +5,14 @@ import { commandLine } from "./command";
 import { checkovBaseline, renderScan, renderSum } from "./scanners/report";
 import { scan } from "./scanners";
 import { synthesise } from "./synth";
+import { variable } from "./terraform/variables";
 
-const HELP = `npm run scan [-- --config FILE | --stacks FOLDER] [-- --baseline FOLDER]
+const HELP = `npm run scan [-- --file FILE | --stacks FOLDER] [-- --baseline FOLDER]
 
 Has checkov read the plan of each pipeline, made against the emulator on this machine, and tfsec its synthesised form; prints what fails, and
 each exception with its reason. Both scanners are installed into .local/ at first, and call nobody.
 
-  --config FILE      another configuration than pipeline.yaml
+  --file FILE        the configuration; default PIPELINE_FILE, or pipeline.yaml
   --stacks FOLDER    stacks that an app of yours has synthesised, such as ../app/cdktf.out/stacks
   --baseline FOLDER  writes the exceptions of each stack as <stack>.baseline.json, for your own checkov --baseline
   --help             this text
@@ -22,17 +23,17 @@ Exit codes: 0 nothing failed, 1 something failed or could not be scanned, 2 wron
 const PROJECT = resolve(__dirname, "..");
 
 interface Options {
-  readonly config: string;
+  readonly file: string;
   readonly stacks?: string;
   readonly baseline?: string;
 }
 
-async function run({ config, stacks, baseline }: Options): Promise<void> {
+async function run({ file, stacks, baseline }: Options): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), "scan-"));
   try {
     if (stacks === undefined) {
       const output = join(work, "cdktf.out");
-      await synthesise({ projectDirectory: PROJECT, pipelineFile: resolve(config), output });
+      await synthesise({ projectDirectory: PROJECT, pipelineFile: resolve(file), output });
     }
     const folder = stacks ?? join(work, "cdktf.out", "stacks");
     const names = await readdir(folder);
@@ -55,7 +56,7 @@ async function run({ config, stacks, baseline }: Options): Promise<void> {
 
 const values = commandLine(
   {
-    config: { type: "string", default: "pipeline.yaml" },
+    file: { type: "string", default: variable(process.env, "PIPELINE_FILE") ?? "pipeline.yaml" },
     stacks: { type: "string" },
     baseline: { type: "string" },
     help: { type: "boolean", default: false },

@@ -18,7 +18,10 @@ function run(yaml: string, ...args: string[]) {
   writeFileSync(file, yaml);
   let out = "";
   let err = "";
-  const code = deployerPolicyCommand(args, file, { out: (text) => (out += text), err: (text) => (err += text) });
+  const code = deployerPolicyCommand(["--file", file, ...args], {
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+  });
   return { code, out, err: err.replaceAll(file, "pipeline.yaml") };
 }
 
@@ -297,6 +300,11 @@ test("says where it does not fit a managed policy", () => {
 test.each<[string[], number, string]>([
   [["c"], 2, "there is no pipeline c, the file has a\n"],
   [["a", "b"], 2, "expected one pipeline at most, got 2\n"],
+  [
+    ["--account"],
+    2,
+    "Option '--account <value>' argument missing; npm run deployer-policy -- --help lists the options\n",
+  ],
   [["--account", "1", "a"], 2, "--account must be an account id of 12 digits, got: 1\n"],
 ])("%j is refused", (args, code, err) => {
   expect(run(A, ...args)).toEqual({ code, out: "", err });

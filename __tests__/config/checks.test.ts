@@ -380,7 +380,7 @@ describe("warnings", () => {
       `pipeline.yaml:5:21 trigger.topic.existing: is taken as it is: its policy must let S3 publish what happens in ${bucket}, and so must the policy of a KMS key that encrypts it`;
     expect(warnings(file({ trigger }))).toEqual([policy("image-drops")]);
     expect(warnings(file({ bucket: "{ existing: theirs }", trigger }))).toEqual([
-      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the topic image-events",
+      "pipeline.yaml:3:11 bucket.existing: is taken as it is: its owner must add to its aws_s3_bucket_notification the lines that the output bucket_owner_must_add prints, which send s3:ObjectCreated:* events to the topic image-events, unless it reports there already",
       policy("theirs"),
     ]);
   });

@@ -29,6 +29,20 @@ test.each<[what: string, lines: readonly string[], problem: string]>([
     "5:41 backend.cloud.lockfile: must not stand beside cloud, which locks its workspaces itself: leave it out, got true",
   ],
   [
+    "a state in another partition",
+    ["region: cn-north-1", "bucket: drops", "backend: { s3: { bucket: states, region: us-east-1 } }"],
+    '5:34 backend.s3.region: must be of the partition of cn-north-1, aws-cn, whose credentials are none elsewhere; name a profile for a state that lies there, got "us-east-1"',
+  ],
+  [
+    "a state that a role of another partition reads",
+    [
+      "region: cn-north-1",
+      "bucket: drops",
+      "backend: { s3: { bucket: states, assumeRole: 'arn:aws:iam::111122223333:role/states' } }",
+    ],
+    '5:34 backend.s3.assumeRole: must be of the partition of cn-north-1, aws-cn, got "arn:aws:iam::111122223333:role/states"',
+  ],
+  [
     "a VPC without endpoints and without NAT",
     ["region: us-east-1", "bucket: drops", `${VPC} }`],
     "5:1 vpc.endpoints: must name the endpoints s3, ecr.api, ecr.dkr, logs or have nat: true: without a way out, what runs in the VPC reaches AWS by VPC endpoints alone; make them in vpc-01234567 and list them here",

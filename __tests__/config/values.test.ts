@@ -183,6 +183,8 @@ describe("refused values", () => {
         ["useast1", `${REGION}, got "useast1"`],
         ["us-east-", `${REGION}, got "us-east-"`],
         ["xx-north-1", `${REGION}, got "xx-north-1"`],
+        ["cn-north-2", 'must be cn-north-1 or cn-northwest-1, the regions of China, got "cn-north-2"'],
+        ["us-gov-north-1", 'must be us-gov-west-1 or us-gov-east-1, the regions of GovCloud, got "us-gov-north-1"'],
       ],
     ],
     [

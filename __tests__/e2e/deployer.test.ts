@@ -91,7 +91,7 @@ afterAll(async () => {
 
 function policyOf(pipeline: string) {
   let text = "";
-  const code = deployerPolicyCommand(["--account", ACCOUNT, pipeline], file, {
+  const code = deployerPolicyCommand(["--account", ACCOUNT, "--file", file, pipeline], {
     out: (part) => (text += part),
     err: () => undefined,
   });

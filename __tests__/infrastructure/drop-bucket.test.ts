@@ -141,7 +141,8 @@ describe("an existing bucket", () => {
     const services = ["api", { name: "web", key: "web.tgz" }];
     const { output } = synthesise({ bucket: { existing: "their-drops" }, trigger: "queue", services });
     expect(output.bucket_owner_must_add).toStrictEqual({
-      description: "Lines that the bucket's owner has to add to its aws_s3_bucket_notification",
+      description:
+        "Lines that the bucket's owner has to add to its aws_s3_bucket_notification, unless it reports there already",
       value: [
         "queue {",
         '  queue_arn     = "arn:aws:sqs:us-east-1:111122223333:images_drops"',

@@ -133,7 +133,8 @@ describe("what the trigger asks of a bucket", () => {
 
   test.each(NOTIFICATIONS)("%s, of someone else: its owner is told in their own words", (name) => {
     expect(existing[name].output.bucket_owner_must_add).toStrictEqual({
-      description: "Lines that the bucket's owner has to add to its aws_s3_bucket_notification",
+      description:
+        "Lines that the bucket's owner has to add to its aws_s3_bucket_notification, unless it reports there already",
       value: FOR_OWNER[name],
     });
   });
