@@ -17,9 +17,8 @@ function main(): void {
       stdio: "inherit",
     },
   );
-  // They compile the sources of the programs, which are not in the package.
-  for (const name of ["compile-bundle", "write-bundles"])
-    for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/${name}.${ending}`), { force: true });
+  // It compiles the sources of the programs, which are not in the package.
+  for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/compile-bundle.${ending}`));
   cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
   writeBundles(join(dist, "bundles"), BUNDLES);
   command("publish-image", "../bundles/publish-image.js");
