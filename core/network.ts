@@ -1,6 +1,5 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { HttpsProxyAgent } from "https-proxy-agent";
 import { getProxyForUrl } from "proxy-from-env";
 
 /** Milliseconds to wait for a connection. */
@@ -16,10 +15,15 @@ const agents = new Map<string, HttpAgent>();
 export function agentFor(url: URL): HttpAgent {
   if (url.protocol !== "https:") return pooled("http:", () => new HttpAgent({ keepAlive: true }));
   const proxy = proxyFor(url);
-  return pooled(`https: ${proxy}`, () =>
-    proxy ? new HttpsProxyAgent(proxy, { keepAlive: true }) : new HttpsAgent({ keepAlive: true }),
-  );
+  return pooled(`https: ${proxy}`, () => (proxy ? proxyAgent(proxy) : new HttpsAgent({ keepAlive: true })));
 }
+
+/* eslint-disable @typescript-eslint/no-require-imports -- where there is no proxy, loading this would be a tenth of what a program takes to start */
+function proxyAgent(proxy: string): HttpAgent {
+  const { HttpsProxyAgent } = require("https-proxy-agent") as typeof import("https-proxy-agent");
+  return new HttpsProxyAgent(proxy, { keepAlive: true });
+}
+/* eslint-enable @typescript-eslint/no-require-imports */
 
 /** A proxy that is named without a scheme is spoken to by plain HTTP, as curl does it; proxy-from-env puts `https:` before it. */
 function proxyFor(url: URL): string {

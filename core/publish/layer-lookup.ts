@@ -32,6 +32,11 @@ export class LayerLookup {
     this.#others = mountFrom.map((name) => new KnownLayers(repository.sibling(name)));
   }
 
+  /** Asks while the archive is looked into: what comes of it, whoever needs it waits for. */
+  begin(): void {
+    this.#learnMoving().catch(() => undefined);
+  }
+
   /** Before an archive is unpacked, whose layers are not known yet. */
   async beforeReading(): Promise<KnownLayers> {
     await this.#learnMoving();

@@ -36,15 +36,12 @@ export interface PublishImageOptions {
  */
 export async function publishImage(options: PublishImageOptions): Promise<Manifest> {
   const { selection, repository, hashTag, movingTags, listener } = options;
-  let manifest = await findPublished(repository, hashTag, selection);
-  if (manifest) {
-    listener({ type: "unchanged", tag: hashTag, digest: manifest.digest });
-  } else {
-    manifest = await push(options);
-    listener({ type: "tagged", tag: hashTag, digest: manifest.digest });
-  }
+  const found = await findPublished(repository, hashTag, selection);
+  const manifest = found ?? (await push(options));
+  listener({ type: found ? "unchanged" : "tagged", tag: hashTag, digest: manifest.digest });
   for (const tag of movingTags) {
-    const isThere = (await repository.headManifest(tag))?.digest === manifest.digest;
+    // Asked only where it may be so; putting the same again changes nothing.
+    const isThere = found !== undefined && (await repository.headManifest(tag))?.digest === found.digest;
     if (!isThere) await repository.putManifest(tag, manifest);
     listener({ type: isThere ? "tag-kept" : "tagged", tag, digest: manifest.digest });
   }

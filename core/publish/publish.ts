@@ -61,6 +61,7 @@ const REPORT_INTERVAL = 5_000;
 export async function publish(options: PublishOptions): Promise<Publication> {
   const { choice, hashTag: wanted, repository, movingTags, listener, reportInterval } = options;
   const lookup = choice.reuse ? new LayerLookup({ ...options, mountFrom: choice.mountFrom }) : undefined;
+  lookup?.begin();
   const { selection, gitHash, id } = await openSelection(options, lookup);
   const hashTag = wanted ?? gitHash;
   if (hashTag === undefined) throw new UntaggedImageError(id);
