@@ -65,7 +65,11 @@ export async function openFile(path: string, name = path): Promise<RandomAccess>
   const { size } = await stat(path);
   const read = (start: number, end: number): Readable =>
     start >= end ? Readable.from([]) : createReadStream(path, { start, end: end - 1, highWaterMark: FILE_CHUNK });
-  return { name, size, read, bytes: async (start, end) => readAt(path, start, end - start, name) };
+  const bytes = (start: number, end: number): Promise<Buffer> =>
+    new Promise((resolve) => {
+      resolve(readAt(path, start, end - start, name));
+    });
+  return { name, size, read, bytes };
 }
 
 /** At once: for ranges this small, a turn of the event loop takes longer than the disk. */
