@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { sha256, type Digest } from "../digest";
 import { Documents } from "./documents";
 import { DigestMismatchError, LayerCountError } from "./errors";
@@ -20,10 +20,10 @@ interface ManifestItem {
 export async function readDockerArchive(documents: Documents): Promise<SavedImage[]> {
   const { tar } = documents;
   const { images, layers } = tar.limits;
-  const item: z.ZodType<ManifestItem> = z.object({
+  const item: z.ZodMiniType<ManifestItem> = z.object({
     Config: z.string(),
-    RepoTags: boundedArray(z.string(), images).nullish(),
-    Layers: boundedArray(z.string(), layers).nullable(),
+    RepoTags: z.nullish(boundedArray(z.string(), images)),
+    Layers: z.nullable(boundedArray(z.string(), layers)),
   });
   const { name } = tar.source;
   const bytes = await documents.bytes(MANIFEST, name);

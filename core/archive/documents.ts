@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { TooMuchJsonError } from "./errors";
 import { parseJson } from "./json";
 import type { TarIndex } from "./tar";
@@ -17,7 +17,7 @@ export class Documents {
     return this.tar.bytes(name, wantedBy);
   }
 
-  parse<T>(schema: z.ZodType<T>, bytes: Buffer, what: string): T {
+  parse<T>(schema: z.ZodMiniType<T>, bytes: Buffer, what: string): T {
     return parseJson(schema, bytes, what, this.tar.limits);
   }
 }

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDigest, type Digest } from "../digest";
 import type { Documents } from "./documents";
 import { detectFormat } from "./format";
@@ -6,12 +6,14 @@ import type { Layer } from "./image";
 import { boundedArray } from "./json";
 import type { RandomAccess } from "./source";
 
-export const digestSchema = z.string().refine(isDigest, "not a sha256 digest");
+export const digestSchema = z
+  .string()
+  .check(z.refine(isDigest, "not a sha256 digest")) as unknown as z.ZodMiniType<Digest>;
 
 export const platformSchema = z.object({
-  os: z.string().default("linux"),
-  architecture: z.string().default("amd64"),
-  variant: z.string().nullish(),
+  os: z._default(z.string(), "linux"),
+  architecture: z._default(z.string(), "amd64"),
+  variant: z.nullish(z.string()),
 });
 
 /** What the readers need of an image's configuration. */
@@ -27,9 +29,9 @@ export interface ImageConfig {
  * @param needsFiles whether one that lists no file system is refused
  */
 export function readConfig(documents: Documents, bytes: Buffer, what: string, needsFiles = true): ImageConfig {
-  const diffIds = boundedArray(digestSchema, documents.tar.limits.layers).nullish();
+  const diffIds = z.nullish(boundedArray(digestSchema, documents.tar.limits.layers));
   const rootfsSchema = z.object({ diff_ids: diffIds });
-  const schema = platformSchema.extend({ rootfs: needsFiles ? rootfsSchema : rootfsSchema.nullish() });
+  const schema = z.extend(platformSchema, { rootfs: needsFiles ? rootfsSchema : z.nullish(rootfsSchema) });
   const { rootfs, ...platform } = documents.parse(schema, bytes, what);
   return { platform: renderPlatform(platform), diffIds: rootfs?.diff_ids ?? [] };
 }

@@ -1,6 +1,10 @@
-import * as z from "zod";
+import { en } from "zod/locales";
+import * as z from "zod/mini";
 import { InvalidJsonError } from "./errors";
 import type { ArchiveLimits } from "./limits";
+
+// The words for what is wrong, which zod/mini leaves out.
+z.config(en());
 
 /**
  * A JSON document of an archive.
@@ -8,7 +12,7 @@ import type { ArchiveLimits } from "./limits";
  * @throws InvalidJsonError for what is no JSON, has too many values or levels, or does not fit the schema.
  */
 export function parseJson<T>(
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
   bytes: Buffer,
   what: string,
   limits: Pick<ArchiveLimits, "jsonDepth" | "jsonValues">,
@@ -25,7 +29,7 @@ export function parseJson<T>(
 }
 
 /** A value of a document that has been parsed already. */
-export function checkJson<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+export function checkJson<T>(schema: z.ZodMiniType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -34,8 +38,8 @@ export function checkJson<T>(schema: z.ZodType<T>, value: unknown, what: string)
 }
 
 /** A list whose items are looked at only if there are not too many: each wrong one would cost an issue. */
-export function boundedArray<T>(item: z.ZodType<T>, maximum: number): z.ZodType<T[]> {
-  return z.array(z.unknown()).max(maximum).pipe(z.array(item));
+export function boundedArray<T>(item: z.ZodMiniType<T>, maximum: number): z.ZodMiniType<T[]> {
+  return z.pipe(z.array(z.unknown()).check(z.maxLength(maximum)), z.array(item));
 }
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];

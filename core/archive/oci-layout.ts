@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDigest, sha256, type Digest } from "../digest";
 import { Documents } from "./documents";
 import {
@@ -36,19 +36,19 @@ const TAR_TYPE = /\.tar(?:$|[.+])/;
 const descriptorSchema = z.object({
   mediaType: z.string(),
   digest: digestSchema,
-  size: z.int().nonnegative(),
-  urls: boundedArray(z.string(), 100).nullish(),
-  platform: platformSchema.nullish(),
-  annotations: z
-    .object({
+  size: z.int().check(z.nonnegative()),
+  urls: z.nullish(boundedArray(z.string(), 100)),
+  platform: z.nullish(platformSchema),
+  annotations: z.nullish(
+    z.object({
       // https://github.com/containerd/containerd/blob/v2.0.0/core/images/annotations.go
-      "io.containerd.image.name": z.string().optional(),
-      "org.opencontainers.image.ref.name": z.string().optional(),
+      "io.containerd.image.name": z.optional(z.string()),
+      "org.opencontainers.image.ref.name": z.optional(z.string()),
       // https://docs.docker.com/build/metadata/attestations/attestation-storage/
-      "vnd.docker.reference.type": z.string().optional(),
-      "vnd.docker.reference.digest": z.string().optional(),
-    })
-    .nullish(),
+      "vnd.docker.reference.type": z.optional(z.string()),
+      "vnd.docker.reference.digest": z.optional(z.string()),
+    }),
+  ),
 });
 type Descriptor = z.infer<typeof descriptorSchema>;
 
@@ -179,10 +179,10 @@ class Layout {
     const manifest = await this.#saved(descriptor, wantedBy);
     const { layers } = this.tar.limits;
     const schema = z.object({
-      mediaType: z.string().nullish(),
+      mediaType: z.nullish(z.string()),
       config: descriptorSchema,
       layers: boundedArray(descriptorSchema, layers),
-      manifests: z.undefined("an index and a manifest in one").optional(),
+      manifests: z.optional(z.undefined("an index and a manifest in one")),
     });
     const what = `${blobPath(manifest.digest)} in ${this.tar.source.name}`;
     const { mediaType, ...content } = this.documents.parse(schema, manifest.bytes, what);
@@ -194,9 +194,9 @@ class Layout {
   descriptors(bytes: Buffer, what: string, expected?: string): Listed[] {
     const { images } = this.tar.limits;
     const schema = z.object({
-      mediaType: z.string().nullish(),
-      manifests: boundedArray(z.unknown(), images).nullish(),
-      layers: z.undefined("an index and a manifest in one").optional(),
+      mediaType: z.nullish(z.string()),
+      manifests: z.nullish(boundedArray(z.unknown(), images)),
+      layers: z.optional(z.undefined("an index and a manifest in one")),
     });
     const { mediaType, manifests } = this.documents.parse(schema, bytes, what);
     checkMediaType(mediaType, expected, what);

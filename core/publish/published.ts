@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDigest, type Digest } from "../digest";
 import { configDigestOf, type Manifest } from "../registry/manifest";
 import type { Repository } from "../registry/repository";
@@ -6,7 +6,7 @@ import { HashTagTakenError } from "./errors";
 import { imagesOf, type Selection } from "./selection";
 
 const indexSchema = z.object({
-  manifests: z.array(z.object({ digest: z.string(), annotations: z.record(z.string(), z.string()).optional() })),
+  manifests: z.array(z.object({ digest: z.string(), annotations: z.optional(z.record(z.string(), z.string())) })),
 });
 
 /**

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDigest, type Digest } from "../digest";
 
 /** https://distribution.github.io/distribution/spec/manifest-v2-2/ and https://github.com/opencontainers/image-spec */

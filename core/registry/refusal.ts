@@ -1,9 +1,9 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Refusal } from "./errors";
 import type { HttpResponse } from "./http";
 
 const errorsSchema = z.object({
-  errors: z.array(z.object({ code: z.string(), message: z.string().optional() })).min(1),
+  errors: z.array(z.object({ code: z.string(), message: z.optional(z.string()) })).check(z.minLength(1)),
 });
 
 export function readRefusal(host: string, { status, headers, body }: HttpResponse): Refusal {
