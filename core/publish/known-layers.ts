@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDigest, type Digest } from "../digest";
 import { RegistryError } from "../registry/errors";
 import type { Manifest } from "../registry/manifest";
@@ -13,7 +13,7 @@ export interface KnownLayer {
   readonly mediaType: string;
 }
 
-const digest = z.string().refine(isDigest) as unknown as z.ZodType<Digest>;
+const digest = z.string().check(z.refine(isDigest)) as unknown as z.ZodMiniType<Digest>;
 const descriptor = z.object({ mediaType: z.string(), digest, size: z.number() });
 const imageManifest = z.object({ config: descriptor, layers: z.array(descriptor) });
 const index = z.object({ manifests: z.array(descriptor) });
@@ -33,6 +33,7 @@ export class KnownLayers {
   readonly #byDiffId = new Map<Digest, KnownLayer>();
   readonly #digests = new Set<Digest>();
   readonly #seen = new Set<Digest>();
+  readonly #asked = new Map<string, Promise<Manifest | undefined>>();
 
   constructor(readonly repository: Repository) {}
 
@@ -53,6 +54,15 @@ export class KnownLayers {
     return this.#byDiffId.has(digest) || this.#digests.has(digest);
   }
 
+  /** Asks for what these tags point to, so that {@link learn} finds the answers there. */
+  ask(tags: readonly string[]): void {
+    for (const tag of tags) {
+      const answer = this.repository.manifest(tag);
+      answer.catch(() => undefined);
+      this.#asked.set(tag, answer);
+    }
+  }
+
   /**
    * Adds the layers of what these tags point to; tags that are not there are passed over.
    * @returns why nothing could be learned of some. That costs time only: their layers are sent again.
@@ -64,7 +74,7 @@ export class KnownLayers {
 
   async #learnTag(tag: string): Promise<string | undefined> {
     try {
-      const manifest = await this.repository.manifest(tag);
+      const manifest = await (this.#asked.get(tag) ?? this.repository.manifest(tag));
       if (manifest) await this.#learnManifest(manifest);
       return undefined;
     } catch (error) {
@@ -99,7 +109,7 @@ export class KnownLayers {
   }
 }
 
-function parseJson<T>(schema: z.ZodType<T>, bytes: Buffer): T | undefined {
+function parseJson<T>(schema: z.ZodMiniType<T>, bytes: Buffer): T | undefined {
   try {
     return schema.safeParse(JSON.parse(bytes.toString("utf8"))).data;
   } catch {

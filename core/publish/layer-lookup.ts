@@ -32,9 +32,9 @@ export class LayerLookup {
     this.#others = mountFrom.map((name) => new KnownLayers(repository.sibling(name)));
   }
 
-  /** Asks while the archive is looked into: what comes of it, whoever needs it waits for. */
+  /** Asks already while the archive is looked into. */
   begin(): void {
-    this.#learnMoving().catch(() => undefined);
+    this.#known.ask(this.options.movingTags);
   }
 
   /** Before an archive is unpacked, whose layers are not known yet. */
