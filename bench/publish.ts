@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findProgram } from "../core/programs";
+import { measureFar } from "./publish/far";
 import { measureFirstPush } from "./publish/first-push";
 import { measureGrowth } from "./publish/growth";
 import { measureUpdate } from "./publish/update";
@@ -11,9 +12,9 @@ import { createPublisher } from "./publish/publisher";
 
 const root = join(__dirname, "..");
 const MIN_ROUNDS = 3;
-const CASES = ["first", "update", "growth"] as const;
+const CASES = ["first", "update", "far", "growth"] as const;
 
-export const help = `npm run bench -- publish [--rounds N] [--mb N] [--large-mb N] [--only first,update,growth]
+export const help = `npm run bench -- publish [--rounds N] [--mb N] [--large-mb N] [--only first,update,far,growth]
 
 From an image archive on the disk to a tag in a real registry on this machine (docker-registry): the publisher in a process of its own,
 docker load + tag + push with a daemon that runs already, and skopeo copy, in turns; medians. The image has six layers of this
@@ -21,6 +22,7 @@ machine's files, the update changes the uppermost.
 
   first     into an empty registry, by each compressor
   update    the same image with another uppermost layer; from a tar, from a stored zip in S3 by ranges, from a deflated zip; the same again
+  far       a first push of more layers to a registry that answers 30 ms later, and by skopeo
   growth    by number of layers and by size, with the most memory that is taken
 
   --rounds N    default 3, at least ${MIN_ROUNDS}
@@ -61,6 +63,7 @@ export async function run(args: readonly string[]): Promise<object> {
       mb: Number(values.mb),
       ...(cases.includes("first") && { first: await measureFirstPush(bench) }),
       ...(cases.includes("update") && { update: await measureUpdate(bench) }),
+      ...(cases.includes("far") && { far: await measureFar(bench) }),
       ...(cases.includes("growth") && { growth: await measureGrowth(bench, Number(values["large-mb"]) * 1e6) }),
     };
   } finally {

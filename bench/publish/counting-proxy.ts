@@ -13,7 +13,8 @@ export interface CountingProxy {
   close(): void;
 }
 
-export async function startCountingProxy(target: string): Promise<CountingProxy> {
+/** @param delay milliseconds until a request goes on. @default - at once */
+export async function startCountingProxy(target: string, delay?: number): Promise<CountingProxy> {
   const [hostname = "", port = ""] = target.split(":");
   const forward = (request: IncomingMessage, response: ServerResponse): void => {
     proxy.requests.push(`${request.method ?? ""} ${request.url ?? ""}`);
@@ -27,7 +28,10 @@ export async function startCountingProxy(target: string): Promise<CountingProxy>
     request.on("data", (chunk: Buffer) => (proxy.sent += chunk.length));
     request.pipe(onward);
   };
-  const server = createServer(forward);
+  const server = createServer((request, response) => {
+    if (delay === undefined) forward(request, response);
+    else setTimeout(forward, delay, request, response);
+  });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const proxy: CountingProxy = {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,

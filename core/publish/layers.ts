@@ -12,10 +12,13 @@ import type { KnownLayer, KnownLayers } from "./known-layers";
 import { compressionOf, isLayerTar, type StoredLayer } from "./manifests";
 
 /**
- * Layers in flight. Each is compressed on all cores, so this is about what a layer waits for: the archive, the registry's answers, the last
- * piece. More would take memory and win nothing.
+ * Bytes of the layers in flight, of which a large one counts as LARGE: it holds no more in memory. Each is compressed on all cores, so
+ * this is about what a layer waits for: the archive, the registry's answers, the last piece. Three large ones hide that from each other;
+ * small ones wait for little else, so there may be more of them.
  */
-const CONCURRENCY = 3;
+const IN_FLIGHT = 48 << 20;
+const LARGE = 16 << 20;
+const MOST_IN_FLIGHT = 10;
 const REPORT_INTERVAL = 5_000;
 
 export interface SendLayersOptions {
@@ -108,19 +111,32 @@ export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMa
   }));
   // The longest first: it decides when all are done.
   const queue = jobs.toSorted((a, b) => b.position.size - a.position.size);
-  const work = async (): Promise<void> => {
-    for (let job = queue.shift(); job; job = queue.shift()) {
-      results.set(keyOf(job.layer), await new LayerJob(options, job.layer, job.position, stopped).run(job.plan));
-    }
-  };
   const failures: unknown[] = [];
-  const worker = (): Promise<void> =>
-    work().catch((error: unknown) => {
-      failures.push(error);
-      queue.length = 0;
-      stop.abort();
-    });
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  const running = new Set<Promise<void>>();
+  let room = IN_FLIGHT;
+  for (const { layer, plan, position } of queue) {
+    const weight = plan.kind === "reuse" ? 0 : Math.min(position.size, LARGE);
+    while (running.size === MOST_IN_FLIGHT || weight > room) await Promise.race(running);
+    if (failures.length > 0) break;
+    room -= weight;
+    const job = new LayerJob(options, layer, position, stopped)
+      .run(plan)
+      .then(
+        (stored) => {
+          results.set(keyOf(layer), stored);
+        },
+        (error: unknown) => {
+          failures.push(error);
+          stop.abort();
+        },
+      )
+      .finally(() => {
+        room += weight;
+        running.delete(job);
+      });
+    running.add(job);
+  }
+  await Promise.all(running);
   if (failures.length > 0) throw failures[0];
   return new Map(
     layers.flatMap((layer) => {

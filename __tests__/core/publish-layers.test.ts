@@ -1,0 +1,62 @@
+import { Readable } from "node:stream";
+import type { Layer } from "../../core/archive/image";
+import { LIMITS } from "../../core/archive/limits";
+import { sha256, type Digest } from "../../core/digest";
+import { sendLayers } from "../../core/publish/layers";
+import type { Repository } from "../../core/registry/repository";
+
+/** Sends layers of these sizes, of which none ends before all are started that are started beside it. */
+async function mostInFlight(sizes: readonly number[], started: number[] = [], failing?: number): Promise<number> {
+  let inFlight = 0;
+  let most = 0;
+  const uploadBlob = async ({ digest, size }: { digest: Digest; size: number }) => {
+    started.push(size);
+    most = Math.max(most, ++inFlight);
+    await new Promise(setImmediate);
+    inFlight--;
+    if (size === failing) throw new Error("the registry is on fire");
+    return { digest, size, how: "existed", sent: 0 };
+  };
+  await sendLayers({
+    repository: { uploadBlob } as unknown as Repository,
+    layers: sizes.map(layerOf),
+    limits: LIMITS,
+    listener: () => undefined,
+  });
+  return most;
+}
+
+function layerOf(size: number, at: number): Layer {
+  const content = {
+    name: `layer ${at}`,
+    size,
+    read: () => Readable.from([]),
+    bytes: () => Promise.resolve(Buffer.alloc(0)),
+  };
+  return { diffId: sha256(Buffer.from(content.name)), compression: "none", content };
+}
+
+const MiB = 1 << 20;
+
+test.each([
+  ["three large ones", 16 * MiB, 3],
+  ["three of any size above that", 1000 * MiB, 3],
+  ["four of 12 MiB", 12 * MiB, 4],
+  ["ten small ones", 4 * MiB, 10],
+  ["ten of whatever size below that", 1, 10],
+])("of twenty layers, %s are sent at once", async (_, size, expected) => {
+  expect(await mostInFlight(Array.from({ length: 20 }, () => size))).toBe(expected);
+});
+
+test("the largest goes first, and small ones take the room that large ones leave", async () => {
+  const started: number[] = [];
+  expect(await mostInFlight([MiB, 40 * MiB, 2 * MiB, 90 * MiB, 3 * MiB], started)).toBe(5);
+  expect(started).toEqual([90, 40, 3, 2, 1].map((size) => size * MiB));
+});
+
+test("after a failure, no other layer is started", async () => {
+  const started: number[] = [];
+  const sizes = [5, 4, 3, 2, 1].map((size) => 100 * size * MiB);
+  await expect(mostInFlight(sizes, started, 500 * MiB)).rejects.toThrow("the registry is on fire");
+  expect(started).toEqual(sizes.slice(0, 3));
+});
