@@ -1,8 +1,8 @@
-import { parseArgs } from "node:util";
 import { bucketName, region as regionRule, stateKmsKeyArn } from "../config/fields";
 import { brokenRule } from "../config/findings";
 import { s3Client } from "./preflight/account";
 import { BootstrapError, bootstrapState } from "./state-bucket";
+import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
 const HELP = `npm run bootstrap-state -- --bucket NAME [--region R] [--kms-key ARN] [--complete]
 
@@ -17,17 +17,6 @@ changes nothing. docs/state.md says how a state moves there.
 
 Exit codes: 0 the bucket is as it should be, 1 it was left as it is, 2 wrong usage, or AWS could not be asked.
 `;
-
-/** Where the command writes. */
-export interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-/** The command line was not understood. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 /** Runs the command and returns its exit code. */
 export async function bootstrapStateCommand(args: readonly string[], { out, err }: Output): Promise<number> {
@@ -62,11 +51,19 @@ export async function bootstrapStateCommand(args: readonly string[], { out, err 
 }
 
 function parseOptions(args: readonly string[]) {
-  const { bucket = "", region = process.env.AWS_REGION ?? "", complete = false, help = false, ...rest } = parse(args);
-  const kmsKey = rest["kms-key"];
+  const { values, positionals } = parseArguments(args, {
+    bucket: { type: "string" },
+    region: { type: "string" },
+    "kms-key": { type: "string" },
+    complete: { type: "boolean" },
+    help: { type: "boolean" },
+  });
+  const { bucket = "", region = process.env.AWS_REGION ?? "", complete = false, help = false } = values;
+  const kmsKey = values["kms-key"];
+  if (positionals.length > 0) throw new UsageError(`expected options alone, got: ${positionals.join(" ")}`);
   const rules = [
     ["--bucket", bucketName, bucket],
-    ["--region", regionRule, region],
+    ["--region, or AWS_REGION,", regionRule, region],
     ...(kmsKey === undefined ? [] : [["--kms-key", stateKmsKeyArn, kmsKey] as const]),
   ] as const;
   for (const [option, schema, value] of help ? [] : rules) {
@@ -76,26 +73,4 @@ function parseOptions(args: readonly string[]) {
   return { bucket, region, kmsKey, complete, help };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        bucket: { type: "string" },
-        region: { type: "string" },
-        "kms-key": { type: "string" },
-        complete: { type: "boolean" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
-}
-
-if (require.main === module) {
-  void bootstrapStateCommand(process.argv.slice(2), {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-  }).then((code) => (process.exitCode = code));
-}
+if (require.main === module) runCommand(bootstrapStateCommand);

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { compileBuildspec } from "../core/buildspec/compile";
 import { InvalidBuildspecError } from "../core/buildspec/errors";
 import { formatFinding, type Finding } from "../core/buildspec/finding";
 import { lintBuildspec } from "../core/buildspec/lint";
+import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
 const HELP = `npm run buildspec -- lint [--format text|json] [--max-warnings N] FILE...
 npm run buildspec -- compile FILE
@@ -18,17 +18,6 @@ compile  prints the buildspec as canonical JSON, the same bytes for the same con
 
 Exit codes: 0 no errors, 1 errors or too many warnings, 2 wrong usage or a file that cannot be read.
 `;
-
-/** Where the command writes. */
-export interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-/** The command line was not understood, or names a file that cannot be read. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 /** Runs the command and returns its exit code. */
 export function buildspecCommand(args: readonly string[], output: Output): number {
@@ -55,7 +44,11 @@ interface CommandLine {
 }
 
 function parseCommand(args: readonly string[]): CommandLine {
-  const { values, positionals } = parseOptions(args);
+  const { values, positionals } = parseArguments(args, {
+    format: { type: "string" },
+    "max-warnings": { type: "string" },
+    help: { type: "boolean" },
+  });
   const [command, ...files] = positionals;
   const format = values.format ?? "text";
   const maxWarnings = values["max-warnings"];
@@ -79,22 +72,6 @@ function parseCommand(args: readonly string[]): CommandLine {
   if (files.length === 0) throw new UsageError(`${command} needs a file, - for the standard input`);
   if (command === "compile" && files.length > 1) throw new UsageError(`compile takes one file, got ${files.length}`);
   return { command, ...rest };
-}
-
-function parseOptions(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        format: { type: "string" },
-        "max-warnings": { type: "string" },
-        help: { type: "boolean" },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
 }
 
 function lint(files: readonly string[], json: boolean, maxWarnings: number, { out, err }: Output): number {
@@ -148,9 +125,4 @@ function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-if (require.main === module) {
-  process.exitCode = buildspecCommand(process.argv.slice(2), {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-  });
-}
+if (require.main === module) runCommand(buildspecCommand);

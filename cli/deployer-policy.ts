@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { App } from "cdktf";
 import { ConfigError } from "../config/errors";
 import { loadPipelines } from "../config/load";
@@ -9,6 +8,7 @@ import type { PipelineConfig } from "../config/schema";
 import { deployerPolicy } from "../infrastructure/deployer-policy";
 import { policyDocument } from "../infrastructure/policies";
 import { PipelineStack } from "../infrastructure/stack";
+import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
 const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [PIPELINE]
 
@@ -25,17 +25,6 @@ Exit codes: 0 printed, 1 the configuration is wrong, 2 wrong usage.
 
 /** Characters without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const MANAGED_POLICY_LENGTH = 6144;
-
-/** Where the command writes. */
-export interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-/** The command line was not understood, or names a pipeline that is not there. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 /** Runs the command and returns its exit code. */
 export function deployerPolicyCommand(args: readonly string[], output: Output): number {
@@ -62,22 +51,17 @@ export function deployerPolicyCommand(args: readonly string[], output: Output): 
 }
 
 function parseCommand(args: readonly string[]) {
-  const { values, positionals } = parseOptions(args);
+  const { values, positionals } = parseArguments(args, {
+    account: { type: "string" },
+    file: { type: "string" },
+    help: { type: "boolean" },
+  });
   const { account, help = false, file = process.env.PIPELINE_FILE ?? "pipeline.yaml" } = values;
   if (positionals.length > 1) throw new UsageError(`expected one pipeline at most, got ${positionals.length}`);
   if (account !== undefined && !/^[0-9]{12}$/.test(account)) {
     throw new UsageError(`--account must be an account id of 12 digits, got: ${account}`);
   }
   return { help, account, file, pipeline: positionals[0] };
-}
-
-function parseOptions(args: readonly string[]) {
-  try {
-    const options = { account: { type: "string" }, file: { type: "string" }, help: { type: "boolean" } } as const;
-    return parseArgs({ args: [...args], allowPositionals: true, options });
-  } catch (cause) {
-    throw new UsageError(`${(cause as Error).message}; npm run deployer-policy -- --help lists the options`, { cause });
-  }
 }
 
 function select(pipelines: readonly PipelineConfig[], name: string | undefined) {
@@ -105,9 +89,4 @@ function tooLong(pipeline: string, length: number): string {
   return `the policy for ${pipeline} has ${length} characters, a managed policy holds ${MANAGED_POLICY_LENGTH}: attach its statements as two policies, or as an inline policy of a role, which holds 10240\n`;
 }
 
-if (require.main === module) {
-  process.exitCode = deployerPolicyCommand(process.argv.slice(2), {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-  });
-}
+if (require.main === module) runCommand(deployerPolicyCommand);

@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { ConfigError, formatProblem, type Problem } from "../config/errors";
 import type { Finding } from "../config/findings";
 import { loadPipelines } from "../config/load";
@@ -15,6 +14,7 @@ import { type Plan, PlanError, readPlan } from "./preflight/plan";
 import { merge, type Report } from "./preflight/report";
 import { checkState } from "./preflight/state";
 import { checkTopic } from "./preflight/topic";
+import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
 const HELP = `npm run preflight -- [PIPELINE] [--plan FILE] [--json]
 npm run preflight -- --adopt [PIPELINE]
@@ -32,17 +32,6 @@ what it reports, an existing topic and its policy.
 
 Exit codes: 0 nothing stands in the way, 1 something does, 2 wrong usage, or AWS or a file could not be read.
 `;
-
-/** Where the command writes. */
-export interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-/** The command line was not understood. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 /** Runs the command and returns its exit code. */
 export async function preflightCommand(args: readonly string[], output: Output): Promise<number> {
@@ -75,7 +64,13 @@ interface Options {
 }
 
 function parseOptions(args: readonly string[]): Options {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseArguments(args, {
+    plan: { type: "string" },
+    file: { type: "string" },
+    adopt: { type: "boolean" },
+    json: { type: "boolean" },
+    help: { type: "boolean" },
+  });
   const [pipeline, ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`expected one pipeline, got: ${positionals.join(" ")}`);
   const { plan, adopt: adopting = false, json = false, help = false } = values;
@@ -89,24 +84,6 @@ function parseOptions(args: readonly string[]): Options {
     ...(pipeline !== undefined && { pipeline }),
     ...(plan !== undefined && { plan }),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        plan: { type: "string" },
-        file: { type: "string" },
-        adopt: { type: "boolean" },
-        json: { type: "boolean" },
-        help: { type: "boolean" },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
 }
 
 async function adoptInto({ file, pipeline }: Options, { out }: Output): Promise<number> {
@@ -185,9 +162,4 @@ function print({ errors, notes, imports }: Found, json: boolean, { out, err }: O
   if (errors.length + imports.length === 0) out("nothing stands in the way\n");
 }
 
-if (require.main === module) {
-  void preflightCommand(process.argv.slice(2), {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-  }).then((code) => (process.exitCode = code));
-}
+if (require.main === module) runCommand(preflightCommand);

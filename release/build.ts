@@ -21,14 +21,14 @@ function main(): void {
   for (const ending of ["js", "d.ts"]) rmSync(join(dist, `infrastructure/compile-bundle.${ending}`));
   cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
   writeBundles(join(dist, "bundles"), BUNDLES);
-  command("publish-image", "../bundles/publish-image.js");
-  command("buildspec", "../cli/buildspec.js");
+  command("publish-image", 'require("../bundles/publish-image.js");');
+  command("buildspec", 'require("../cli/usage.js").runCommand(require("../cli/buildspec.js").buildspecCommand);');
 }
 
 /** A program to call by name, where the package is installed. */
-function command(name: string, program: string): void {
+function command(name: string, code: string): void {
   mkdirSync(join(dist, "bin"), { recursive: true });
-  writeFileSync(join(dist, "bin", `${name}.js`), `#!/usr/bin/env node\nrequire("${program}");\n`, { mode: 0o755 });
+  writeFileSync(join(dist, "bin", `${name}.js`), `#!/usr/bin/env node\n${code}\n`, { mode: 0o755 });
 }
 
 main();

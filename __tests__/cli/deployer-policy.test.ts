@@ -303,7 +303,7 @@ test.each<[string[], number, string]>([
   [
     ["--account"],
     2,
-    "Option '--account <value>' argument missing; npm run deployer-policy -- --help lists the options\n",
+    "Option '--account <value>' argument missing; --help lists the options\n",
   ],
   [["--account", "1", "a"], 2, "--account must be an account id of 12 digits, got: 1\n"],
 ])("%j is refused", (args, code, err) => {

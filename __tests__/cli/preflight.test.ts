@@ -143,6 +143,7 @@ describe("the command line", () => {
 
   test.each([
     [["a", "b"], "expected one pipeline, got: a b\n"],
+    [["--frob"], "Unknown option '--frob'; --help lists the options\n"],
     [["c"], "pipeline.yaml has no pipeline c, it has a, b\n"],
     [["--plan", "p"], "--plan is of one pipeline: name one of a, b\n"],
     [["--adopt", "--plan", "p"], "--adopt reads the bucket and takes no --plan\n"],

@@ -286,6 +286,12 @@ describe("its commands", () => {
     const stream = join(installed, "dist/buildspecs/stream.yml");
     const { stdout, stderr } = await run(join(installed, "dist/bin/buildspec.js"), ["lint", stream]);
     expect([stdout, stderr]).toStrictEqual(["", ""]);
+    await expect(
+      run(join(installed, "dist/bin/buildspec.js"), ["lint", join(installed, "package.json")]),
+    ).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("error") as string,
+    });
   });
 
   test("publish-image runs from its bundle", async () => {
