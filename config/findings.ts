@@ -104,13 +104,20 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Words for the issues that the schema leaves to zod. */
 function ruleOf(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "unrecognized_keys") {
-    const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+    const known = issue.inst instanceof z.ZodObject ? keysOf(issue.inst) : [];
     return issue.keys.map((key) => unknownKey(key, known)).join("\n");
   }
   if (issue.input === undefined) return REQUIRED;
   if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   if (issue.code === "invalid_value") return oneOf(issue.values.map(String), issue.input);
   return undefined;
+}
+
+/** Those that may stand there: some are known only to be refused with a reason. */
+function keysOf({ shape }: z.ZodObject): string[] {
+  return Object.entries<unknown>(shape)
+    .filter(([, schema]) => !(schema instanceof z.ZodOptional && schema.unwrap() instanceof z.ZodNever))
+    .map(([key]) => key);
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

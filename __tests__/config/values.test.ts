@@ -684,6 +684,14 @@ describe("mappings", () => {
       ["logs.zzz: is not a known key; known here: retentionDays, builds, function"],
     ],
     [
+      "a key beside one that is known only to be refused",
+      pipeline({ backend: { cloud: { organization: "example-org", zzz: 1, lock_file: true } } }),
+      [
+        "backend.cloud.zzz: is not a known key; known here: organization, workspace, tags, project, hostname, vcs",
+        "backend.cloud.lock_file: is not a known key; known here: organization, workspace, tags, project, hostname, vcs",
+      ],
+    ],
+    [
       "keys at several depths",
       pipeline({ bucket: { nam: "x", zzzzzzzz: 1 }, backend: { S3: {} } }),
       [
