@@ -300,11 +300,7 @@ test("says where it does not fit a managed policy", () => {
 test.each<[string[], number, string]>([
   [["c"], 2, "there is no pipeline c, the file has a\n"],
   [["a", "b"], 2, "expected one pipeline at most, got 2\n"],
-  [
-    ["--account"],
-    2,
-    "Option '--account <value>' argument missing; --help lists the options\n",
-  ],
+  [["--account"], 2, "Option '--account <value>' argument missing; --help lists the options\n"],
   [["--account", "1", "a"], 2, "--account must be an account id of 12 digits, got: 1\n"],
 ])("%j is refused", (args, code, err) => {
   expect(run(A, ...args)).toEqual({ code, out: "", err });
