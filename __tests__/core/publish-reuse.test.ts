@@ -70,11 +70,8 @@ test("layers of the image that the moving tag points to are not read, and nothin
   expect(how(update)).toEqual(["reused", "reused", "sent"]);
   expect(update.sent).toBe(update.layers[2]?.storedSize);
   const config = savedImage({ layers: [BASE, large("a"), layer("app 1")] }).configDigest;
-  expect(update.requests.slice(0, 3)).toEqual([
-    "GET manifests/staging",
-    "GET manifests/aaaaaa2",
-    `GET blobs/${config}`,
-  ]);
+  expect(update.requests.slice(0, 2).toSorted()).toEqual(["GET manifests/aaaaaa2", "GET manifests/staging"]);
+  expect(update.requests[2]).toBe(`GET blobs/${config}`);
   expect(update.requests).toHaveLength(11);
 });
 
