@@ -13,10 +13,10 @@ import { compressionOf, isLayerTar, type StoredLayer } from "./manifests";
 
 /**
  * Bytes of the layers in flight, of which a large one counts as LARGE: it holds no more in memory. Each is compressed on all cores, so
- * this is about what a layer waits for: the archive, the registry's answers, the last piece. Three large ones hide that from each other;
+ * this is about what a layer waits for: the archive, the registry's answers, the last piece. Four large ones hide that from each other;
  * small ones wait for little else, so there may be more of them.
  */
-const IN_FLIGHT = 48 << 20;
+const IN_FLIGHT = 64 << 20;
 const LARGE = 16 << 20;
 const MOST_IN_FLIGHT = 10;
 const REPORT_INTERVAL = 5_000;

@@ -9,7 +9,7 @@ import { throughProgram } from "./programs";
 export type { Compressor } from "./compressor";
 
 /** Pieces of one layer under way: enough that no core waits while what is done waits for the registry. Each takes twice its size of memory. */
-const DEPTH = 2 * Math.min(availableParallelism(), 8) + 2;
+const DEPTH = Math.min(availableParallelism(), 8) + 2;
 /** Layers are compressed side by side as well. */
 const PROGRAM_THREADS = String(Math.max(1, Math.ceil(Math.min(availableParallelism(), 16) / 2)));
 
