@@ -18,7 +18,7 @@ export function agentFor(url: URL): HttpAgent {
   return pooled(`https: ${proxy}`, () => (proxy ? proxyAgent(proxy) : new HttpsAgent({ keepAlive: true })));
 }
 
-/* eslint-disable @typescript-eslint/no-require-imports -- where there is no proxy, loading this would be a tenth of what a program takes to start */
+/* eslint-disable @typescript-eslint/no-require-imports -- most programs have no proxy, and are short */
 function proxyAgent(proxy: string): HttpAgent {
   const { HttpsProxyAgent } = require("https-proxy-agent") as typeof import("https-proxy-agent");
   return new HttpsProxyAgent(proxy, { keepAlive: true });

@@ -14,7 +14,7 @@ import { compressionOf, isLayerTar, type StoredLayer } from "./manifests";
 /**
  * Bytes of the layers in flight, of which a large one counts as LARGE: it holds no more in memory. Each is compressed on all cores, so
  * this is about what a layer waits for: the archive, the registry's answers, the last piece. Four large ones hide that from each other;
- * small ones wait for little else, so there may be more of them.
+ * small ones do little but wait, so there may be more of them.
  */
 const IN_FLIGHT = 64 << 20;
 const LARGE = 16 << 20;
