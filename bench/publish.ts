@@ -7,7 +7,7 @@ import { measureFar } from "./publish/far";
 import { measureFirstPush } from "./publish/first-push";
 import { measureGrowth } from "./publish/growth";
 import { measureUpdate } from "./publish/update";
-import { nodeOfBuilds } from "./publish/node";
+import { nodeOfBuilds } from "../local/node-of-builds";
 import { createPublisher } from "./publish/publisher";
 
 const root = join(__dirname, "..");

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { gunzipSync } from "node:zlib";
+import os from "node:os";
+import zlib, { createGunzip, createGzip, gunzipSync } from "node:zlib";
 import { findCompressor } from "../../core/publish/compress";
 import { compressChunks } from "../../core/publish/compress/chunks";
+import { compressFrame, roomFor } from "../../core/publish/compress/frame";
 import { throughProgram } from "../../core/publish/compress/programs";
 
 const MIB = 1 << 20;
@@ -66,6 +68,28 @@ describe("compressing in pieces", () => {
   });
 });
 
+describe("one of Node's streams", () => {
+  const flush = zlib.constants.Z_FINISH;
+
+  test.each([
+    ["nothing", Buffer.alloc(0)],
+    ["what compresses", Buffer.alloc(MIB, "text")],
+    ["what does not compress", randomBytes(MIB)],
+  ])("makes one whole of %s, by one turn in a thread", async (_, chunk) => {
+    const stream = createGzip({ flush, ...roomFor(chunk) });
+    const push = jest.spyOn(stream, "push");
+    expect(gunzipSync(await compressFrame(stream, chunk)).equals(chunk)).toBe(true);
+    expect(push).toHaveBeenCalledTimes(1);
+    expect(stream.destroyed).toBe(true);
+  });
+
+  test("fails as the stream fails", async () => {
+    const stream = createGunzip();
+    await expect(compressFrame(stream, Buffer.from("no gzip"))).rejects.toThrow("incorrect header check");
+    expect(stream.destroyed).toBe(true);
+  });
+});
+
 describe("gzip", () => {
   test.each([0, 1, MIB, 3 * MIB + 17])("%i bytes are read back the same", async (size) => {
     const bytes = randomBytes(size);
@@ -121,6 +145,14 @@ describe("a program", () => {
       await Promise.reject(new Error("the source is gone"));
     };
     await expect(all(throughProgram("/bin/cat", [], broken()))).rejects.toThrow("the source is gone");
+  });
+
+  test.each([true, false])("has the processor after others if it yields (%s)", async (yields) => {
+    const own = os.getPriority();
+    // What `cat` waits for ends after the priority is set.
+    const tellPriority = ["-c", "cat > /dev/null; exec cut -d ' ' -f 19 /proc/self/stat"];
+    const priority = await all(throughProgram("/bin/sh", tellPriority, pieces(Buffer.alloc(3), 3), { yields }));
+    expect(Number(priority.toString())).toBe(yields ? 19 : own);
   });
 
   test("that is not there fails", async () => {

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Layer } from "../../core/archive/image";
 import { LIMITS } from "../../core/archive/limits";
 import { sha256, type Digest } from "../../core/digest";
+import type { Compressor } from "../../core/publish/compress";
 import { sendLayers } from "../../core/publish/layers";
 import type { Repository } from "../../core/registry/repository";
 
@@ -59,4 +60,29 @@ test("after a failure, no other layer is started", async () => {
   const sizes = [5, 4, 3, 2, 1].map((size) => 100 * size * MiB);
   await expect(mostInFlight(sizes, started, 500 * MiB)).rejects.toThrow("the registry is on fire");
   expect(started).toEqual(sizes.slice(0, 4));
+});
+
+test("what compresses a layer yields to those that compress longer ones at the same time", async () => {
+  const yielding: (boolean | undefined)[] = [];
+  const compressor: Compressor = {
+    format: "gzip",
+    name: "nothing",
+    compress: (source, options) => {
+      yielding.push(options?.yields);
+      return source;
+    },
+  };
+  const uploadStream = async (_: string, open: () => unknown) => {
+    open();
+    await new Promise(setImmediate);
+    return { digest: sha256(Buffer.alloc(0)), size: 0, how: "existed", sent: 0 };
+  };
+  await sendLayers({
+    repository: { uploadStream } as unknown as Repository,
+    layers: [10, 60, 40, 20].map((size, at) => layerOf(size * MiB, at)),
+    compressor,
+    limits: LIMITS,
+    listener: () => undefined,
+  });
+  expect(yielding).toEqual([false, true, true, true]);
 });

@@ -1,7 +1,11 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { writeBundles } from "../../infrastructure/write-bundles";
 import { writeImageArchive, type ArchivedPlatform } from "../../local/fixtures";
+import { nodeOfBuilds } from "../../local/node-of-builds";
 import { proveImage, type RegistryLocation } from "../../local/proof";
 import { startDockerRegistry, type DockerRegistry } from "../../local/registry/docker-registry";
 import { runCommand } from "../support/publish-command";
@@ -9,6 +13,8 @@ import { pullWithPodman, pullWithSkopeo } from "../support/pull";
 import { requires } from "../support/requires";
 
 jest.setTimeout(120_000);
+
+const ROOT = join(__dirname, "../..");
 
 const isHere = [
   ["docker-registry", "apt-get install docker-registry"],
@@ -38,6 +44,14 @@ const isHere = [
       const { code, stderr } = await runCommand(archive, `${new URL(registry.url).host}/${name}`, ...args);
       if (code !== 0) throw new Error(stderr);
     };
+    /** By the program and the Node.js that a build has. */
+    const pushAsBuild = async (archive: string, name: string, ...args: readonly string[]): Promise<void> => {
+      const node = await nodeOfBuilds(ROOT);
+      const program = writeBundles(join(directory, "bundle"));
+      const env = { PATH: "", TMPDIR: directory };
+      const destination = `${new URL(registry.url).host}/${name}`;
+      await promisify(execFile)(node, [program, archive, destination, ...args], { env });
+    };
     const location = (tag: string): RegistryLocation => ({
       host: new URL(registry.url).host,
       plainHttp: true,
@@ -52,10 +66,11 @@ const isHere = [
     /** Each way in which layers are compressed, and what a manifest says of them then. */
     const COMPRESSORS = {
       // Where the PATH has no igzip.
-      "Node's gzip": { path: "", compression: "gzip", suffix: "gzip" },
-      igzip: { path: process.env.PATH, compression: "gzip", suffix: "gzip" },
-      zstd: { path: process.env.PATH, compression: "zstd", suffix: "zstd" },
-      nothing: { path: process.env.PATH, compression: "keep", suffix: undefined },
+      "Node's gzip": { push, path: "", compression: "gzip", suffix: "gzip" },
+      igzip: { push, path: process.env.PATH, compression: "gzip", suffix: "gzip" },
+      "Node's zstd": { push: pushAsBuild, path: process.env.PATH, compression: "zstd", suffix: "zstd" },
+      "the program zstd": { push, path: process.env.PATH, compression: "zstd", suffix: "zstd" },
+      nothing: { push, path: process.env.PATH, compression: "keep", suffix: undefined },
     };
 
     test.each(Object.entries(COMPRESSORS))("unpacks layers compressed by %s", async (name, how) => {
@@ -72,9 +87,9 @@ const isHere = [
       });
       const tag = name.replace(/\W/g, "-");
       jest.replaceProperty(process, "env", { ...process.env, PATH: how.path });
-      await push(path, `web:${tag}`, "--no-reuse", "--compression", how.compression).finally(() =>
-        jest.restoreAllMocks(),
-      );
+      await how
+        .push(path, `web:${tag}`, "--no-reuse", "--compression", how.compression)
+        .finally(() => jest.restoreAllMocks());
       const proof = await proveImage({ archive: path, registry: location(tag) });
       const type = ["application/vnd.oci.image.layer.v1.tar", how.suffix].filter(Boolean).join("+");
       expect(proof.images[0].layers.map(({ mediaType }) => mediaType)).toEqual([type, type]);

@@ -118,8 +118,10 @@ export async function sendLayers(options: SendLayersOptions): Promise<ReadonlyMa
     const weight = plan.kind === "reuse" ? 0 : Math.min(position.size, LARGE);
     while (running.size === MOST_IN_FLIGHT || weight > room) await Promise.race(running);
     if (failures.length > 0) break;
+    // Those in flight are longer.
+    const yields = room < IN_FLIGHT;
     room -= weight;
-    const job = new LayerJob(options, layer, position, stopped)
+    const job = new LayerJob(options, layer, position, yields, stopped)
       .run(plan)
       .then(
         (stored) => {
@@ -154,6 +156,7 @@ class LayerJob {
     private readonly options: SendLayersOptions,
     private readonly layer: Layer,
     private readonly position: LayerPosition,
+    private readonly yields: boolean,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -216,7 +219,10 @@ class LayerJob {
   #compressed(compressor: Compressor): StreamedBlob {
     const sent = new DigestStream();
     const source = this.#verified();
-    const compressed = Readable.from(compressor.compress(source), { objectMode: false, highWaterMark: 1 << 20 });
+    const compressed = Readable.from(compressor.compress(source, { yields: this.yields }), {
+      objectMode: false,
+      highWaterMark: 1 << 20,
+    });
     // A generator that nobody has begun to read does not close what it reads.
     compressed.once("close", () => source.destroy());
     // Whoever reads the last stream learns of a failure by it.

@@ -4,7 +4,12 @@ export interface Compressor {
   /** What a log calls it. */
   readonly name: string;
   /** The same bytes for the same source, however that is cut into chunks: an upload that broke goes on with them. */
-  readonly compress: (source: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+  readonly compress: (source: AsyncIterable<Buffer>, options?: CompressOptions) => AsyncIterable<Buffer>;
+}
+
+export interface CompressOptions {
+  /** Whether others that compress at the same time are waited for, and so have the processor first. @default false */
+  readonly yields?: boolean;
 }
 
 /** Nothing on this machine compresses as it is asked. */

@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
-import { promisify } from "node:util";
+import type { Transform } from "node:stream";
 import zlib from "node:zlib";
 import { findProgram } from "../../programs";
 import { compressChunks } from "./chunks";
+import { compressFrame, roomFor } from "./frame";
 import { NoCompressorError, type Compressor } from "./compressor";
 import { throughProgram } from "./programs";
 
@@ -22,15 +23,14 @@ export async function findCompressor(format: Compressor["format"]): Promise<Comp
   return format === "gzip" ? ((await igzip()) ?? ownGzip) : (ownZstd() ?? (await zstdProgram()));
 }
 
-const gzip = promisify(zlib.gzip);
-
-/** The largest memory level takes a tenth less time than the default, and gives the same bytes. */
-const GZIP = { level: zlib.constants.Z_BEST_SPEED, memLevel: 9, chunkSize: 1 << 19 };
+/** What takes the least time: a tenth less by the largest memory level, a twelfth by a small window, for 3 % more bytes. */
+const GZIP = { level: zlib.constants.Z_BEST_SPEED, memLevel: 9, windowBits: 13, flush: zlib.constants.Z_FINISH };
 
 const ownGzip: Compressor = {
   format: "gzip",
   name: "Node's gzip",
-  compress: (source) => compressChunks(source, (chunk) => gzip(chunk, GZIP), DEPTH),
+  compress: (source) =>
+    compressChunks(source, (chunk) => compressFrame(zlib.createGzip({ ...GZIP, ...roomFor(chunk) }), chunk), DEPTH),
 };
 
 /** Without a name or time of the file, of which there is none. */
@@ -38,34 +38,29 @@ async function igzip(): Promise<Compressor | undefined> {
   const file = await findProgram("igzip");
   if (file === undefined) return undefined;
   const args = ["-1", "--no-name", "--threads", PROGRAM_THREADS, "--stdout"];
-  return { format: "gzip", name: "igzip", compress: (source) => throughProgram(file, args, source) };
+  return { format: "gzip", name: "igzip", compress: (source, options) => throughProgram(file, args, source, options) };
 }
 
 /** What Node has from 22.15 on. */
-type ZstdCompress = (
-  chunk: Buffer,
-  options: { readonly params: Readonly<Record<number, number>> },
-  callback: (error: Error | null, compressed: Buffer) => void,
-) => void;
+interface NodeZstd {
+  readonly createZstdCompress?: (options: object) => Transform;
+  readonly constants: { readonly ZSTD_c_compressionLevel?: number; readonly ZSTD_e_end?: number };
+}
 
 function ownZstd(): Compressor | undefined {
-  const { zstdCompress, constants } = zlib as unknown as {
-    readonly zstdCompress?: ZstdCompress;
-    readonly constants: { readonly ZSTD_c_compressionLevel?: number };
-  };
-  const { ZSTD_c_compressionLevel: level } = constants;
-  if (zstdCompress === undefined || level === undefined) return undefined;
-  const compressChunk = (chunk: Buffer): Promise<Buffer> =>
-    new Promise((resolve, reject) => {
-      zstdCompress(chunk, { params: { [level]: 1 } }, (error, compressed) => {
-        if (error) reject(error);
-        else resolve(compressed);
-      });
-    });
+  const { createZstdCompress, constants } = zlib as unknown as NodeZstd;
+  const { ZSTD_c_compressionLevel: level, ZSTD_e_end: flush } = constants;
+  if (createZstdCompress === undefined || level === undefined) return undefined;
+  const options = { params: { [level]: 1 }, flush };
   return {
     format: "zstd",
     name: "Node's zstd",
-    compress: (source) => compressChunks(source, compressChunk, DEPTH),
+    compress: (source) =>
+      compressChunks(
+        source,
+        (chunk) => compressFrame(createZstdCompress({ ...options, ...roomFor(chunk) }), chunk),
+        DEPTH,
+      ),
   };
 }
 
@@ -73,5 +68,5 @@ async function zstdProgram(): Promise<Compressor> {
   const file = await findProgram("zstd");
   if (file === undefined) throw new NoCompressorError("zstd");
   const args = ["-1", `-T${PROGRAM_THREADS}`, "--quiet", "--stdout"];
-  return { format: "zstd", name: "zstd", compress: (source) => throughProgram(file, args, source) };
+  return { format: "zstd", name: "zstd", compress: (source, options) => throughProgram(file, args, source, options) };
 }

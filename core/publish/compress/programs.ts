@@ -1,17 +1,24 @@
 import { spawn } from "node:child_process";
+import { setPriority } from "node:os";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { CompressOptions } from "./compressor";
 
 /** Bytes. */
 const PIECE = 1 << 19;
+
+/** The lowest. https://man7.org/linux/man-pages/man2/setpriority.2.html */
+const LAST = 19;
 
 /** What a program writes to its standard output for what is given to its standard input. */
 export async function* throughProgram(
   file: string,
   args: readonly string[],
   source: AsyncIterable<Buffer>,
+  { yields = false }: CompressOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "ignore"] });
+  if (yields && child.pid !== undefined) yieldToOthers(child.pid);
   const ended = new Promise<string | undefined>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {
@@ -35,6 +42,14 @@ export async function* throughProgram(
     if (failure !== undefined) throw failure as Error;
   } finally {
     child.kill();
+  }
+}
+
+function yieldToOthers(pid: number): void {
+  try {
+    setPriority(pid, LAST);
+  } catch {
+    // It has ended already, or the system has no priorities: it is no less right then.
   }
 }
 

@@ -1,7 +1,8 @@
+import { execFile } from "node:child_process";
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import zlib from "node:zlib";
-import { timed } from "./processes";
 
 const VERSION = "22.23.3";
 
@@ -17,7 +18,7 @@ export async function nodeOfBuilds(root: string): Promise<string> {
   if (!isThere) {
     await mkdir(prefix, { recursive: true });
     const name = `node-${process.platform}-${process.arch}@${VERSION}`;
-    await timed("npm", ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", name]);
+    await promisify(execFile)("npm", ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", name]);
   }
   return node;
 }
