@@ -97,6 +97,15 @@ test("a connection that never brings a byte is given up", async () => {
   expect(s3.requests).toHaveLength(5);
 });
 
+test("comes in pieces of 1 MiB, whatever the network brings", async () => {
+  const body = randomBytes((2 << 20) + 5);
+  const { etag } = s3.put(BUCKET, KEY, body);
+  const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag });
+  const pieces = (await object.read(0, body.length).toArray()) as Buffer[];
+  expect(pieces.map(({ length }) => length)).toEqual([1 << 20, 1 << 20, 5]);
+  expect(Buffer.concat(pieces).equals(body)).toBe(true);
+});
+
 describe("a large range", () => {
   const SMALL = { pieceSize: 100_000, ahead: 3 };
 

@@ -9,6 +9,7 @@ import { startCountingProxy } from "./counting-proxy";
 import { makeImage, zipped } from "./images";
 import { dockerPeer, skopeoPeer } from "./peers";
 import { median, rounded, timed } from "./processes";
+import type { PublisherOptions } from "./publisher";
 import { keepRegistry, startBenchRegistry } from "./registry";
 
 const REPOSITORY = "bench/api";
@@ -47,10 +48,13 @@ export async function measureUpdate(bench: PublishBench): Promise<object> {
   }
 
   /** One update into a registry that holds the image before it. */
-  const update = async (source: string, options: { programs?: string[]; env?: NodeJS.ProcessEnv } = {}) => {
+  const update = async (source: string, { args = [], ...options }: PublisherOptions = {}) => {
     const registry = await startBenchRegistry(directory, content);
     try {
-      return await publisher.publish(source, `${registry.host}/${REPOSITORY}:bbbbbb2`, { args: MOVING, ...options });
+      return await publisher.publish(source, `${registry.host}/${REPOSITORY}:bbbbbb2`, {
+        args: [...MOVING, ...args],
+        ...options,
+      });
     } finally {
       await registry.close();
     }
@@ -66,6 +70,7 @@ export async function measureUpdate(bench: PublishBench): Promise<object> {
       0,
     );
     if (programs.length > 0) note("tar, igzip", (await update(after.path, { programs })).seconds);
+    note("tar, zstd", (await update(after.path, { args: ["--compression", "zstd"] })).seconds);
   }
 
   const deflated = await zipped(after, "deflate");
@@ -87,6 +92,7 @@ export async function measureUpdate(bench: PublishBench): Promise<object> {
     seconds: Object.fromEntries(Object.entries(medians).map(([name, taken]) => [name, rounded(taken)])),
     tarTimesDocker: rounded(docker / of("tar")),
     ...(programs.length > 0 && { tarByIgzipTimesDocker: rounded(docker / of("tar, igzip")) }),
+    tarByZstdTimesDocker: rounded(docker / of("tar, zstd")),
     changedLayerMb: rounded((after.layers.at(-1) ?? 0) / 1e6),
     sentPerChangedBlob: rounded(sent / changed),
     deflatedPerInflating: rounded(of("deflated zip") / of("inflating alone")),

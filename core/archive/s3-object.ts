@@ -7,6 +7,7 @@ import {
   type GetObjectCommandOutput,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import { inChunks } from "./chunks";
 import { type Drop, parseDrop } from "../drop";
 import { ArchiveError, ObjectDeniedError, ObjectGoneError, ObjectUnreadableError, ShortReadError } from "./errors";
 import { readInPieces, Slots } from "./pieces";
@@ -35,7 +36,7 @@ export async function openDrop(client: S3Client, drop: Drop, options: ReadOption
   const pieceSize = options.pieceSize ?? 8 << 20;
   const slots = new Slots(options.ahead ?? 3);
   const piece = (start: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> =>
-    object.chunks(start, end, signal);
+    inChunks(object.chunks(start, end, signal));
   const read = (start: number, end: number): Readable =>
     streamOf((signal) => readInPieces({ start, end, pieceSize, slots, piece, signal }));
   const source: RandomAccess = {

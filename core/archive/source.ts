@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { CHUNK } from "./chunks";
 import { ShortReadError } from "./errors";
 
 /** Bytes that can be read from anywhere: an S3 object, a file, a part of either. */
@@ -57,14 +58,11 @@ export async function collect(stream: Readable, size: number, name: string): Pro
   return bytes;
 }
 
-/** Bytes read from a disk at once: large, since layers are read from end to end. */
-const FILE_CHUNK = 1 << 20;
-
 /** A file. It is opened anew by each read, so there is nothing to close. */
 export async function openFile(path: string, name = path): Promise<RandomAccess> {
   const { size } = await stat(path);
   const read = (start: number, end: number): Readable =>
-    start >= end ? Readable.from([]) : createReadStream(path, { start, end: end - 1, highWaterMark: FILE_CHUNK });
+    start >= end ? Readable.from([]) : createReadStream(path, { start, end: end - 1, highWaterMark: CHUNK });
   const bytes = (start: number, end: number): Promise<Buffer> =>
     new Promise((resolve) => {
       resolve(readAt(path, start, end - start, name));

@@ -83,8 +83,7 @@ export class Uploads {
     try {
       const { head, rest } = await readHead(first.stream);
       if (!rest) {
-        first.seal();
-        return await this.known(inMemory(head), { signal });
+        return await this.known(inMemory(head, first.seal().digest), { signal });
       }
       let next: StreamedBlob | undefined = { stream: rest, seal: () => first.seal() };
       const source: BlobSource = {
@@ -126,8 +125,8 @@ export class Uploads {
   }
 }
 
-export function inMemory(bytes: Buffer): KnownBlob {
-  return { digest: sha256(bytes), size: bytes.length, open: (start) => Readable.from([bytes.subarray(start)]) };
+export function inMemory(bytes: Buffer, digest = sha256(bytes)): KnownBlob {
+  return { digest, size: bytes.length, open: (start) => Readable.from([bytes.subarray(start)]) };
 }
 
 /**

@@ -1,5 +1,4 @@
-/** Bytes that are compressed at once, each piece by itself. */
-const CHUNK = 1 << 20;
+import { inChunks } from "../../archive/chunks";
 
 /**
  * Compresses pieces of a source side by side, in the order of the source. Both gzip and zstd take what was compressed in pieces for the
@@ -23,28 +22,4 @@ export async function* compressChunks(
   }
   if (isEmpty) yield await compressChunk(Buffer.alloc(0));
   for (const compressed of running) yield await compressed;
-}
-
-/** The same bytes in pieces of one size, but for the last. */
-async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  let filled = 0;
-  let chunk = Buffer.allocUnsafe(0);
-  for await (const piece of source) {
-    // Files come in just such pieces: nothing is copied then.
-    if (filled === 0 && piece.length === CHUNK) {
-      yield piece;
-      continue;
-    }
-    for (let at = 0; at < piece.length;) {
-      if (filled === 0) chunk = Buffer.allocUnsafe(CHUNK);
-      const copied = piece.copy(chunk, filled, at);
-      at += copied;
-      filled += copied;
-      if (filled === CHUNK) {
-        yield chunk;
-        filled = 0;
-      }
-    }
-  }
-  if (filled > 0) yield chunk.subarray(0, filled);
 }
