@@ -29,8 +29,7 @@ const GZIP = { level: zlib.constants.Z_BEST_SPEED, memLevel: 9, windowBits: 13, 
 const ownGzip: Compressor = {
   format: "gzip",
   name: "Node's gzip",
-  compress: (source) =>
-    compressChunks(source, (chunk) => compressFrame(zlib.createGzip({ ...GZIP, ...roomFor(chunk) }), chunk), DEPTH),
+  compress: byStreams((room) => zlib.createGzip({ ...GZIP, ...room })),
 };
 
 /** Without a name or time of the file, of which there is none. */
@@ -51,17 +50,22 @@ function ownZstd(): Compressor | undefined {
   const { createZstdCompress, constants } = zlib as unknown as NodeZstd;
   const { ZSTD_c_compressionLevel: level, ZSTD_e_end: flush } = constants;
   if (createZstdCompress === undefined || level === undefined) return undefined;
-  const options = { params: { [level]: 1 }, flush };
+  const zstd = { params: { [level]: 1 }, flush };
   return {
     format: "zstd",
     name: "Node's zstd",
-    compress: (source) =>
-      compressChunks(
-        source,
-        (chunk) => compressFrame(createZstdCompress({ ...options, ...roomFor(chunk) }), chunk),
-        DEPTH,
-      ),
+    compress: byStreams((room) => createZstdCompress({ ...zstd, ...room })),
   };
+}
+
+/** Each piece by a stream of Node's. */
+function byStreams(create: (room: ReturnType<typeof roomFor>) => Transform): Compressor["compress"] {
+  return (source, { yields = false } = {}) =>
+    compressChunks(
+      source,
+      (chunk) => compressFrame(create(roomFor(chunk)), chunk),
+      yields ? Math.ceil(DEPTH / 2) : DEPTH,
+    );
 }
 
 async function zstdProgram(): Promise<Compressor> {
