@@ -204,7 +204,19 @@ describe("a streamed blob", () => {
       sent: 0,
     });
     const head = `HEAD ${sha256(bytes)}`;
-    expect(requests()).toEqual([head, "POST uploads/", "PUT uploads/ID", head]);
+    expect(requests()).toEqual(["POST uploads/", head, "PUT uploads/ID", "POST uploads/", head]);
+  });
+
+  test.each([
+    ["small", LARGE.subarray(0, LIMIT)],
+    ["large", LARGE],
+  ])("whose upload cannot be started at first is sent all the same: a %s one", async (_, bytes) => {
+    let posts = 0;
+    registry.intercept = (request, response) =>
+      request.method === "POST" && ++posts === 1 && answer(response, 503, "UNKNOWN", "busy");
+    expect((await repository.uploadStream("layer 1", streamed(bytes).open)).how).toBe("sent");
+    expect(posts).toBe(2);
+    await expectStored(bytes);
   });
 
   test("that is there already by the time it is finished is not sent again", async () => {

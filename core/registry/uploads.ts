@@ -59,7 +59,12 @@ export class Uploads {
     return (await tryMounting(requests, digest, [from])) === "mounted";
   }
 
-  async known(blob: KnownBlob, { mountFrom = [], signal }: UploadBlobOptions = {}): Promise<UploadedBlob> {
+  /** @param session of an upload that was started for it */
+  async known(
+    blob: KnownBlob,
+    { mountFrom = [], signal }: UploadBlobOptions = {},
+    session?: URL,
+  ): Promise<UploadedBlob> {
     const { digest, size } = blob;
     const action = `uploading ${digest} to ${this.#repository}`;
     checkLayerSize(action, this.#connection.host, size);
@@ -67,23 +72,26 @@ export class Uploads {
     const requests = new UploadRequests(this.#connection, action, signal);
     const mount = await tryMounting(requests, digest, mountFrom);
     if (mount === "mounted") return { digest, size, how: "mounted", sent: 0 };
-    if (size <= SMALL_BLOB) return this.#sendWhole(requests, digest, await readWhole(blob), mount);
+    if (size <= SMALL_BLOB) return this.#sendWhole(requests, digest, await readWhole(blob), mount ?? session);
     const seal = (): KnownBlob => blob;
     const source: BlobSource = {
       sealed: blob,
       open: (start) => ({ stream: blob.open(start), skip: 0, seal }),
     };
-    const upload = new BlobUpload(requests, source, mount);
+    const upload = new BlobUpload(requests, source, mount ?? session);
     await upload.run();
     return { digest, size, how: "sent", sent: upload.sent };
   }
 
   async streamed(what: string, open: () => StreamedBlob, { signal }: UploadOptions = {}): Promise<UploadedBlob> {
+    const requests = new UploadRequests(this.#connection, `uploading ${what} to ${this.#repository}`, signal);
+    // Meanwhile the stream is made. One that proves needless, since the blob is there, is the registry's to forget.
+    const session = requests.start().catch(() => undefined);
     const first = open();
     try {
       const { head, rest } = await readHead(first.stream);
       if (!rest) {
-        return await this.known(inMemory(head, first.seal().digest), { signal });
+        return await this.known(inMemory(head, first.seal().digest), { signal }, await session);
       }
       let next: StreamedBlob | undefined = { stream: rest, seal: () => first.seal() };
       const source: BlobSource = {
@@ -93,8 +101,7 @@ export class Uploads {
           return { stream: blob.stream, seal: () => blob.seal(), skip: start };
         },
       };
-      const requests = new UploadRequests(this.#connection, `uploading ${what} to ${this.#repository}`, signal);
-      const upload = new BlobUpload(requests, source);
+      const upload = new BlobUpload(requests, source, await session);
       const sealed = await upload.run();
       return { ...sealed, how: "sent", sent: upload.sent };
     } finally {
