@@ -8,6 +8,7 @@ import { App } from "cdktf";
 import { loadPipelines } from "../../config/load";
 import { PipelineStack } from "../../infrastructure/stack";
 import { type Scan, scan } from "../../local/scanners";
+import { ensureGo } from "../../local/scanners/go";
 import { renderCounts, renderSum } from "../../local/scanners/report";
 import { Forms } from "../../release/forms";
 import { hasTerraform } from "../support/terraform";
@@ -148,3 +149,13 @@ async function damage(sample: string): Promise<string> {
   await writeFile(file, JSON.stringify(stack));
   return copy;
 }
+
+test(
+  "a machine without Go gets one",
+  async () => {
+    const go = await ensureGo(PROJECT, { go: "/nowhere/go" });
+    const { stdout } = await promisify(execFile)(go, ["version"]);
+    expect(stdout).toMatch(/^go version go1\.\d+/);
+  },
+  5 * MINUTES,
+);

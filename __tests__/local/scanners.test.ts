@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Accepted } from "../../local/scanners/accepted";
 import type { Finding } from "../../local/scanners/finding";
+import { ensureGo } from "../../local/scanners/go";
 import { nativeSyntax } from "../../local/scanners/native-syntax";
 import { reconcile } from "../../local/scanners/reconcile";
 import { checkovBaseline, renderScan, renderSum } from "../../local/scanners/report";
@@ -144,18 +145,40 @@ test("native syntax says what the JSON says: nested blocks, lists, maps, and exp
   ]);
 });
 
-test("without Go, the command that installs it is named", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "tfsec-"));
-  const path = process.env.PATH;
-  process.env.PATH = folder;
-  try {
-    await expect(ensureTfsec(folder, () => undefined)).rejects.toThrow(
-      "tfsec could not be built: expected `go install github.com/aquasecurity/tfsec/cmd/tfsec@v1.28.14` to succeed, found: " +
-        "Error: spawn go ENOENT. It needs Go 1.21 or newer, `apt-get install -y golang-go` (Debian 13, Ubuntu 24.04) or `brew install go` (macOS), " +
-        "and a Go module proxy in reach (GOPROXY)",
-    );
-  } finally {
-    process.env.PATH = path;
+describe("Go, to build tfsec with", () => {
+  let folder: string;
+  const [python, onProgress] = ["/nowhere/python3", () => undefined];
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "tfsec-"));
+  });
+  afterEach(() => {
     rmSync(folder, { recursive: true });
-  }
+  });
+
+  /** A `go` that says its version, and does nothing else. */
+  const installGo = (version: string): string => {
+    const go = join(folder, "go");
+    writeFileSync(go, `#!/bin/sh\n[ "$1" = env ] && echo ${version}\n`, { mode: 0o755 });
+    return go;
+  };
+
+  test.each(["go1.21.0", "go1.26.8"])("is the machine's if it is new enough: %s", async (version) => {
+    const go = installGo(version);
+    expect(await ensureGo(folder, { go, python })).toBe(go);
+  });
+
+  test.each(["go1.19.8", "go1.4", "devel", undefined])("is otherwise a Python package's: %s", async (version) => {
+    const go = version === undefined ? "/nowhere/go" : installGo(version);
+    await expect(ensureGo(folder, { go, python })).rejects.toThrow(
+      "`/nowhere/python3` was not found or does not run; Go, which builds the scanner tfsec, needs Python 3.7 or newer as `python3`. ",
+    );
+  });
+
+  test("that fails is a failure that tells what it said", async () => {
+    const go = installGo("go1.26.8");
+    await expect(ensureTfsec(folder, { go, onProgress })).rejects.toThrow(
+      /^tfsec could not be built: expected `go install github\.com\/aquasecurity\/tfsec\/cmd\/tfsec@v1\.28\.14` to succeed, found: .+ It needs a Go module proxy in reach \(GOPROXY\)$/s,
+    );
+  });
 });

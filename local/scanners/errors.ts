@@ -1,11 +1,10 @@
-/** There is no Go to build tfsec with, or it cannot build it. */
+/** tfsec cannot be built. */
 export class TfsecBuildError extends Error {
   override readonly name = "TfsecBuildError";
 
   constructor(command: string, found: string, options?: ErrorOptions) {
     super(
-      `tfsec could not be built: expected \`${command}\` to succeed, found: ${found}. It needs Go 1.21 or newer, ` +
-        "`apt-get install -y golang-go` (Debian 13, Ubuntu 24.04) or `brew install go` (macOS), and a Go module proxy in reach (GOPROXY)",
+      `tfsec could not be built: expected \`${command}\` to succeed, found: ${found}. It needs a Go module proxy in reach (GOPROXY)`,
       options,
     );
   }

@@ -6,7 +6,6 @@ import { prepareTerraform } from "../terraform";
 import type { StackTerraform } from "../terraform/run";
 import { type Accepted, acceptedIn } from "./accepted";
 import { checkov, ensureCheckov } from "./checkov";
-import { TfsecBuildError } from "./errors";
 import type { Findings } from "./finding";
 import { readStack, stackAlone } from "./plan";
 import { reconcile, type Reconciled } from "./reconcile";
@@ -28,7 +27,7 @@ const PLANS_AT_ONCE = 2;
 
 /**
  * Has checkov read the plan of each stack, made against the emulator, and tfsec what was synthesised, and reconciles what they find with
- * what each stack says of its exceptions. Without Go to build it with, tfsec is left out, loudly; with CI=true that is a failure.
+ * what each stack says of its exceptions. Where it cannot be built, tfsec is left out, loudly; with CI=true that is a failure.
  */
 export async function scan({ projectDirectory, stacks }: ScanOptions): Promise<Scan[]> {
   const folder = await mkdtemp(join(tmpdir(), "scan-"));
@@ -60,8 +59,8 @@ function reconciled(name: string, scanned: readonly Findings[], accepted: readon
   );
 }
 
-function leaveOut(error: unknown): undefined {
-  if (!(error instanceof TfsecBuildError) || process.env.CI === "true") throw error;
+function leaveOut(error: Error): undefined {
+  if (process.env.CI === "true") throw error;
   process.stderr.write(`NOT SCANNED with tfsec: ${error.message}\n`);
 }
 

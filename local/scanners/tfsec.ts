@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ScannerError, TfsecBuildError } from "./errors";
 import type { Finding, Findings } from "./finding";
+import { ensureGo, type GoOptions } from "./go";
 import { NO_NETWORK } from "./no-network";
 import { nativeSyntax } from "./native-syntax";
 
@@ -16,22 +17,20 @@ const [, VERSION = ""] = MODULE.split("@");
 
 /**
  * Builds tfsec into the project's `.local/tfsec`, where it is not there yet, and returns its path.
- * @param onProgress gets a line before what takes long
- * @throws TfsecBuildError
+ * @throws TfsecBuildError, and what {@link ensureGo} throws
  */
-export async function ensureTfsec(
-  projectDirectory: string,
-  onProgress: (line: string) => void = printProgress,
-): Promise<string> {
+export async function ensureTfsec(projectDirectory: string, options: GoOptions = {}): Promise<string> {
   const finished = join(projectDirectory, ".local", "tfsec", VERSION);
   const program = join(finished, "tfsec");
   if (existsSync(program)) return program;
+  const { onProgress = printProgress } = options;
   onProgress(`Building tfsec ${VERSION} into ${finished}, once; this takes about 90 s`);
   await mkdir(dirname(finished), { recursive: true });
   // A name of its own until it is complete, so that two processes may do this at once.
   const unfinished = await mkdtemp(`${finished}.`);
   try {
-    await run("go", ["install", MODULE], { env: { ...process.env, GOBIN: unfinished } }).catch((error: unknown) => {
+    const go = await ensureGo(projectDirectory, options);
+    await run(go, ["install", MODULE], { env: { ...process.env, GOBIN: unfinished } }).catch((error: unknown) => {
       const { stderr = "" } = error as { stderr?: string };
       throw new TfsecBuildError(`go install ${MODULE}`, stderr.trim() || String(error), { cause: error });
     });
