@@ -441,8 +441,8 @@ describe("what breaks off", () => {
 });
 
 describe("tokens", () => {
-  function tokens(): Credentials & { readonly renewed: string[] } {
-    const renewed: string[] = [];
+  function tokens(): Credentials & { readonly renewed: unknown[] } {
+    const renewed: unknown[] = [];
     return {
       renewed,
       authorization: () => Promise.resolve(`Basic ${renewed.length}`),

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../../core/digest";
-import { BasicCredentials, type Credentials } from "../../core/registry/credentials";
-import { RegistryDeniedError, RegistryRefusedError } from "../../core/registry/errors";
+import type { Credentials } from "../../core/registry/credentials";
+import { RegistryRefusedError } from "../../core/registry/errors";
 import { registryRegion, registryUrl } from "../../core/registry/host";
 import { MEDIA_TYPES } from "../../core/registry/manifest";
 import { Repository } from "../../core/registry/repository";
@@ -213,8 +213,8 @@ describe("redirects", () => {
 });
 
 describe("tokens", () => {
-  function tokens(): Credentials & { readonly renewed: string[] } {
-    const renewed: string[] = [];
+  function tokens(): Credentials & { readonly renewed: unknown[] } {
+    const renewed: unknown[] = [];
     return {
       renewed,
       authorization: () => Promise.resolve(`Basic ${renewed.length}`),
@@ -243,18 +243,6 @@ describe("tokens", () => {
     };
     expect(await connect(credentials).headManifest("0123abc")).toBeUndefined();
     expect(credentials.renewed).toEqual(["Basic 0"]);
-  });
-
-  test("that are a user and a password stay what they are", async () => {
-    const seen: (string | undefined)[] = [];
-    registry.intercept = (request, response) => {
-      seen.push(request.headers.authorization);
-      return answer(response, 401, "UNAUTHORIZED", "authentication required");
-    };
-    await expect(connect(new BasicCredentials("user", "word")).manifest("0123abc")).rejects.toBeInstanceOf(
-      RegistryDeniedError,
-    );
-    expect(seen).toEqual(["Basic dXNlcjp3b3Jk", "Basic dXNlcjp3b3Jk"]);
   });
 
   test("that are refused again end it", async () => {

@@ -33,9 +33,8 @@ Limits
   --json                  prints the result as one JSON object to standard output; progress goes to standard error
   --help
 
-ECR is entered with the AWS credentials at hand; other registries with REGISTRY_USERNAME and REGISTRY_PASSWORD, or without where they are
-not set; those that want a token of an authorization server instead (Docker Hub, GitHub's) are not spoken to. Addresses of this machine
-(localhost, 127.0.0.1) are spoken to by http.
+ECR is entered with the AWS credentials at hand; other registries with REGISTRY_USERNAME and REGISTRY_PASSWORD (or a token in its place),
+or without where they are not set. Addresses of this machine (localhost, 127.0.0.1) are spoken to by http.
 
 Exit codes: 0 done, 1 failed (the last line says why; trying again may help), 2 wrong arguments, 3 the archive is refused.
 `;

@@ -5,10 +5,11 @@ import type { RandomAccess } from "../archive/source";
 import { openFile } from "../archive/source";
 import { openStream } from "../archive/spool";
 import { selectImage, selectOnlyImage } from "../archive/select";
-import { BasicCredentials, type Credentials } from "../registry/credentials";
+import type { Credentials } from "../registry/credentials";
 import { registryRegion, registryUrl } from "../registry/host";
 import type { RecentTags } from "../registry/recent-tags";
 import { Repository } from "../registry/repository";
+import { UserCredentials } from "../registry/user-credentials";
 import { readCommandLine, HELP, UsageError, type Command } from "./command-line";
 import { every, stopwatch } from "../timing";
 import { type PublishEvent, type PublishListener, reportRetries } from "./events";
@@ -58,7 +59,7 @@ async function run(command: Command, terminal: TerminalProgress | undefined): Pr
   const repository = new Repository({
     registry: registryUrl(host),
     name,
-    ...(credentials && { credentials }),
+    credentials,
     onRetry: reportRetries(listener),
   });
   const interval = terminal ? TERMINAL_INTERVAL : LINE_INTERVAL;
@@ -110,13 +111,14 @@ function print(text: string): Promise<void> {
 function accessTo(
   host: string,
   name: string,
-): { readonly credentials?: Credentials; readonly recentTags?: () => Promise<RecentTags> } {
+): { readonly credentials: Credentials; readonly recentTags?: () => Promise<RecentTags> } {
   if (registryRegion(host) !== undefined) {
     const { ecrAccess } = require("./ecr-access") as typeof import("./ecr-access");
     return ecrAccess(host, name);
   }
   const { REGISTRY_USERNAME: user, REGISTRY_PASSWORD: password } = process.env;
-  return user !== undefined && password !== undefined ? { credentials: new BasicCredentials(user, password) } : {};
+  const known = user !== undefined && password !== undefined ? { name: user, password } : undefined;
+  return { credentials: new UserCredentials(registryUrl(host), name, known) };
 }
 
 async function openSource(

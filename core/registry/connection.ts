@@ -97,11 +97,13 @@ export class Connection {
   async #send(action: string, request: HttpRequest, expected: readonly number[]): Promise<HttpResponse> {
     const authorization = await this.#credentials?.authorization();
     const response = await this.#follow(action, request, expected, authorization);
-    if (authorization === undefined || !isTokenRefused(request, response)) return response;
-    this.#credentials?.renew(authorization);
+    const challenge = response.headers["www-authenticate"];
+    const isUseless = authorization === undefined && challenge === undefined;
+    if (!this.#credentials || isUseless || !isTokenRefused(request, response)) return response;
+    this.#credentials.renew(authorization, challenge);
     if (request.body !== undefined && !Buffer.isBuffer(request.body))
       throw new TokenExpiredError(action, readRefusal(this.host, response));
-    return this.#follow(action, request, expected, await this.#credentials?.authorization());
+    return this.#follow(action, request, expected, await this.#credentials.authorization());
   }
 
   async #follow(

@@ -20,7 +20,7 @@ export class EcrCredentials implements Credentials {
     return this.#authorization;
   }
 
-  renew(stale: string): void {
+  renew(stale: string | undefined): void {
     // Several uploads may find out at once: the first one renews.
     if (stale === this.#latest) this.#authorization = undefined;
   }

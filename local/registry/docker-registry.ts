@@ -11,6 +11,8 @@ export interface DockerRegistryOptions {
   readonly program?: string;
   /** How long it may take until it answers, in milliseconds. @default 10000 */
   readonly timeout?: number;
+  /** Who may do what, as its configuration says it. @default - everybody everything */
+  readonly auth?: Readonly<Record<string, unknown>>;
 }
 
 export interface DockerRegistry {
@@ -29,10 +31,10 @@ const LISTENING = /listening on (127\.0\.0\.1:[0-9]+)/;
  * free port that it chooses itself and names in its log.
  */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
-  const { directory, program = "docker-registry", timeout = 10_000 } = options;
+  const { directory, program = "docker-registry", timeout = 10_000, auth } = options;
   const file = join(directory, "registry.json");
   await mkdir(directory, { recursive: true });
-  await writeFile(file, configuration(directory));
+  await writeFile(file, configuration(directory, auth));
   const child = spawn(program, ["serve", file], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: "none" },
@@ -70,18 +72,19 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
 }
 
 /** JSON is YAML; https://distribution.github.io/distribution/about/configuration/ */
-function configuration(directory: string): string {
+function configuration(directory: string, auth: DockerRegistryOptions["auth"]): string {
   return JSON.stringify({
     version: 0.1,
     log: { level: "info", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: directory }, delete: { enabled: true } },
     http: { addr: "127.0.0.1:0", relativeurls: true },
+    ...(auth && { auth }),
   });
 }
 
 async function answers(url: string): Promise<boolean> {
   try {
-    return (await fetch(`${url}/v2/`)).ok;
+    return (await fetch(`${url}/v2/`)).status < 500;
   } catch {
     return false;
   }
