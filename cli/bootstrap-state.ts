@@ -32,7 +32,8 @@ export async function bootstrapStateCommand(args: readonly string[], { out, err 
         out(`${line}\n`);
       };
       await bootstrapState(s3, { bucket, region, complete, tell, ...(kmsKey !== undefined && { kmsKey }) });
-      out(`in pipeline.yaml: backend: { s3: { bucket: ${bucket}, region: ${region} } }\n`);
+      const key = kmsKey === undefined ? "" : `, kmsKey: "${kmsKey}"`;
+      out(`in pipeline.yaml: backend: { s3: { bucket: ${bucket}, region: ${region}${key} } }\n`);
       return 0;
     } finally {
       s3.destroy();

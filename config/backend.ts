@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import * as z from "zod";
 import * as field from "./fields";
 import { hasUnknownKey } from "./findings";
@@ -50,7 +51,7 @@ const s3 = z
       })
       .default(true),
     kmsKey: field.stateKmsKeyArn
-      .meta({ description: "ARN of the KMS key that encrypts the state. Default: what the bucket says." })
+      .meta({ description: "ARN of the KMS key that encrypts the state, whatever the bucket says. Default: S3's own keys." })
       .optional(),
     assumeRole: identifier.roleArn
       .meta({ description: "ARN of the role that reads and writes the state. Default: whoever runs Terraform." })
@@ -154,7 +155,7 @@ export function resolveBackend({ name, region, backend }: Written): BackendConfi
 /** What tells one state from another. */
 export function stateOf(backend: BackendConfig): string {
   if (backend.kind === "s3") return `s3://${backend.bucket}/${backend.key}`;
-  if (backend.kind === "local") return backend.path;
+  if (backend.kind === "local") return posix.normalize(backend.path);
   const { hostname, organization, workspaces } = backend;
   const chosen = "name" in workspaces ? workspaces.name : `tags ${workspaces.tags.toSorted().join(", ")}`;
   return `${hostname}/${organization}/${chosen}`;

@@ -101,7 +101,10 @@ export const sharedKey = dropKey.regex(
   `must hold ${SERVICE}, so that each service has a key of its own`,
 );
 
-export const stateKey = objectKey.regex(/^(?!\/).*[^/]$/, "must not begin or end with a slash");
+/** `terraform init` takes no empty parts. */
+export const stateKey = objectKey
+  .regex(/^(?!\/).*[^/]$/, "must not begin or end with a slash")
+  .regex(/^(?!.*\/\/)/, "must not have two slashes in a row");
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
 export const repositoryName = text(limits.REPOSITORY_NAME_LENGTH).regex(

@@ -46,8 +46,9 @@ export class Tools extends Construct {
       bucket,
       key,
       source: tools.path,
-      // New content is a new version, also where someone else has put another one in its place.
-      etag: tools.md5,
+      // New content is a new version. (The etag of what KMS encrypts is no digest of it, and every plan would find another one.
+      // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)
+      sourceHash: tools.md5,
       contentType: "application/zip",
       // An object takes 10 tags, every other resource 50. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
       overrideProvider: { defaultTags: { tags: {} } },

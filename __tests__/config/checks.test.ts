@@ -280,6 +280,11 @@ describe("between pipelines", () => {
       [`pipeline.yaml:10:1 backend: must not be the state of pipeline images too, got "terraform.images.tfstate"`],
     ],
     [
+      "a local state in another spelling",
+      { backend: '{ local: { path: "./x/../terraform.images.tfstate" } }' },
+      [`pipeline.yaml:10:1 backend: must not be the state of pipeline images too, got "terraform.images.tfstate"`],
+    ],
+    [
       "the bucket of the one as the state of the other",
       { backend: "{ s3: { bucket: image-drops } }" },
       [`pipeline.yaml:10:18 backend.s3.bucket: must not be the bucket that pipeline images creates, got "image-drops"`],

@@ -495,6 +495,7 @@ describe("refused values", () => {
       [
         ["/a", `must not begin or end with a slash, got "/a"`],
         ["a/", `must not begin or end with a slash, got "a/"`],
+        ["a//b", `must not have two slashes in a row, got "a//b"`],
       ],
     ],
     [

@@ -85,7 +85,7 @@ describe("bootstrap-state", () => {
         `encryption: set to ${key}`,
         "public access: blocked",
         "TLS: demanded from now on",
-        "in pipeline.yaml: backend: { s3: { bucket: used, region: us-east-1 } }\n",
+        `in pipeline.yaml: backend: { s3: { bucket: used, region: us-east-1, kmsKey: "${key}" } }\n`,
       ].join("\n"),
       err: "",
     });

@@ -117,7 +117,7 @@ describe("what a pipeline packs", () => {
     expect(Buffer.from(stream["buildspec.yml"]!).equals(readFileSync(buildspecOf("stream")))).toBe(true);
     expect(object).toMatchObject({
       key: "publish-image.zip",
-      etag: createHash("md5").update(tools).digest("hex"),
+      source_hash: createHash("md5").update(tools).digest("hex"),
       // Default tags may be more than the ten that an object takes.
       override_provider: { default_tags: { tags: {} } },
     });

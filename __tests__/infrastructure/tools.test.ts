@@ -9,7 +9,7 @@ describe("the zip that builds run", () => {
       bucket: "images-tools-111122223333-us-east-1",
       key: "publish-image.zip",
       source: output_path,
-      etag: `md5-of-${String(source_dir)}`,
+      source_hash: `md5-of-${String(source_dir)}`,
       content_type: "application/zip",
       override_provider: { default_tags: { tags: {} } },
     });
