@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { S3Client } from "@aws-sdk/client-s3";
+import { LIMITS } from "../../core/archive/limits";
 import { fetchDrop, type FetchDropOptions, type FetchedDrop } from "../../core/fetch/fetch-drop";
 import type { PublishEvent } from "../../core/publish/events";
 import { renderEvent } from "../../core/publish/progress";
@@ -113,6 +114,13 @@ test.each([
 ])("an archive that is %s lies in the file as a plain tar", async (_form, object) => {
   expect(await fetch(object)).toMatchObject({ reference: REFERENCE, layers: LAYERS });
   expect(readFileSync(file).equals(dockerSave())).toBe(true);
+});
+
+test("an archive that passes a limit is refused", async () => {
+  const limits = { ...LIMITS, archive: 1000 };
+  await expect(fetch(gzipSync(dockerSave()), { choice: { ...DEFAULT_CHOICE, limits } })).rejects.toThrow(
+    "is too large: found more than 1000 bytes",
+  );
 });
 
 test("an archive of containerd's store, whose layers are compressed", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ZstdMissingError } from "../../core/archive/errors";
 import { publishCommand } from "../../core/publish/command";
-import { HELP, readCommandLine } from "../../core/publish/command-line";
+import { HELP, readCommandLine, UsageError } from "../../core/publish/command-line";
 import { EXIT, exitCodeOf } from "../../core/publish/exit";
 import type { PublishReport } from "../../core/publish/report";
 import { parseObjectUrl } from "../../core/publish/source-url";
@@ -67,7 +67,8 @@ describe("the command line", () => {
     [["api.tar", "team"], 'DESTINATION is "team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", `${target}:-x`], `DESTINATION is "${target}:-x", expected HOST[:PORT]/REPOSITORY[:TAG]`],
     [["api.tar", "host:70000/team"], 'DESTINATION is "host:70000/team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
-    [["api.tar", "host/Team"], 'DESTINATION is "host/Team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
+    [["api.tar", "host:1/Team"], 'DESTINATION is "host:1/Team", expected HOST[:PORT]/REPOSITORY[:TAG]'],
+    [["api.tar", "team/api"], 'DESTINATION is "team/api", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", target, "--compression", "xz"], '--compression is "xz", expected gzip, zstd or keep'],
     [["api.tar", target, "--moving-tag", "a b"], '--moving-tag is "a b", expected a tag'],
     [["api.tar", target, "--max-ratio", "0"], '--max-ratio is "0", expected a number of at least 1'],
@@ -103,6 +104,14 @@ describe("an object's URL", () => {
       expect(() => parseObjectUrl(url)).toThrow(`cannot publish so: SOURCE is "${url}", expected`);
     },
   );
+
+  test("that S3 could not have is refused as it is in other places", () => {
+    const parse = (): unknown => parseObjectUrl("s3://ab/api.zip");
+    expect(parse).toThrow(
+      'cannot publish so: SOURCE is "s3://ab/api.zip": drop bucket must be a bucket name, got: "ab"',
+    );
+    expect(parse).toThrow(UsageError);
+  });
 });
 
 describe("publish-image", () => {

@@ -41,18 +41,24 @@ interface Published {
 }
 
 /** Publishes what an OCI layout lists, and reads back what the tag points to. */
-async function drop(listed: OciFixture, without: readonly Buffer[] = [], choice: Partial<PublishChoice> = {}) {
+async function drop(
+  listed: OciFixture,
+  without: readonly Buffer[] = [],
+  choice: Partial<PublishChoice> = {},
+  movingTags: readonly string[] = [],
+  hashTag = "aaaaaa1",
+) {
   await publish({
     object: bufferSource(ociLayout({ listed: [[listed]], without })),
     spoolDirectory: directory,
     select: (archive) => selectOnlyImage(archive, { tagPattern: /^[0-9a-f]{7}$/ }),
-    hashTag: "aaaaaa1",
+    hashTag,
     repository,
-    movingTags: [],
+    movingTags,
     choice: { ...DEFAULT_CHOICE, ...choice },
     listener: (event) => events.push(event),
   });
-  const { digest, bytes } = (await repository.manifest("aaaaaa1"))!;
+  const { digest, bytes } = (await repository.manifest(hashTag))!;
   return { digest, ...(JSON.parse(bytes.toString()) as object) } as Published;
 }
 
@@ -170,6 +176,23 @@ test("an index whose images are gone is put again, with all of them", async () =
   };
   await drop(index);
   expect((await repository.manifest(arm64.digest))?.digest).toBe(arm64.digest);
+});
+
+test("a hash tag whose index holds an index is another image's", async () => {
+  const inner = ociIndex([arm64, { platform: arm64.platform }]);
+  const outer = ociIndex([inner]);
+  for (const blob of arm64.blobs) await repository.uploadBytes(blob);
+  for (const { digest, ...manifest } of [arm64, inner]) await repository.putManifest(digest, { ...manifest });
+  await repository.putManifest("aaaaaa1", outer);
+  await expect(drop(amd64)).rejects.toThrow("aaaaaa1");
+  expect((await repository.manifest("aaaaaa1"))?.digest).toBe(outer.digest);
+});
+
+test("kept as they are, layers that the repository has otherwise compressed leave the manifest alone", async () => {
+  const layers = [layer("base"), layer("app")];
+  const plain = ociImage({ compression: "none", layers });
+  await drop(ociImage({ compression: "gzip", layers }), [], {}, ["staging"], "aaaaaa0");
+  expect(await drop(plain, [], { compression: "keep" }, ["staging"])).toMatchObject({ digest: plain.digest });
 });
 
 test("a platform that is there twice has to be chosen by digest", async () => {

@@ -149,11 +149,21 @@ describe("mounting", () => {
   test.each([
     ["small", SMALL, ["PUT uploads/ID"]],
     ["large", LARGE, ["PATCH uploads/ID", "PUT uploads/ID"]],
-  ])("that comes to nothing leaves a session, which is used (%s)", async (_what, bytes, rest) => {
+  ])("that comes to nothing anywhere leaves a session, which is used (%s)", async (_what, bytes, rest) => {
     const { how } = await repository.uploadBlob(known(bytes), { mountFrom: ["tomofun/base", "tomofun/other"] });
     expect(how).toBe("sent");
-    expect(requests()).toEqual([`HEAD ${sha256(bytes)}`, "POST uploads/", ...rest]);
+    expect(requests()).toEqual([`HEAD ${sha256(bytes)}`, "POST uploads/", "POST uploads/", ...rest]);
     await expectStored(bytes);
+  });
+
+  test("looks into each repository", async () => {
+    await connect({ name: "tomofun/other" }).uploadBlob(known(LARGE));
+    const blob = known(LARGE);
+    expect(await repository.uploadBlob(blob, { mountFrom: ["tomofun/base", "tomofun/other"] })).toMatchObject({
+      how: "mounted",
+      sent: 0,
+    });
+    expect(blob.starts).toEqual([]);
   });
 
   test("that is refused is tried with the next repository, then left", async () => {

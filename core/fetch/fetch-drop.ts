@@ -39,6 +39,7 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
   const writing = stopwatch();
   const archive = await writeArchive(object, {
     archivePath: options.archivePath,
+    limits: options.choice.limits,
     file: options.file,
     onProgress: every(options.reportInterval ?? 5_000, (done) => {
       listener({ type: "archive-progress", done, seconds: writing() });
@@ -67,7 +68,7 @@ export async function fetchDrop(options: FetchDropOptions): Promise<FetchedDrop>
   const { configDigest, layers, platform } = image;
   listener({ type: "image", reference: reference.text, configDigest, layers: layers.length, platform });
   const verifying = stopwatch();
-  await verifyLayers(layers);
+  await verifyLayers(layers, options.choice.limits);
   listener({ type: "verified", layers: layers.length, seconds: verifying() });
 
   const published = await findPublished(repository, gitHash, { kind: "image", image, missing: [] });

@@ -155,6 +155,8 @@ function readDestination(text: string): Pick<Command, "host" | "repository" | "h
   } = /^(?<host>[^/]+)\/(?<repository>[^:]+)(?::(?<tag>.+))?$/.exec(text)?.groups ?? {};
   if (
     !HOST.test(host) ||
+    // As docker tells a host from the beginning of a repository's name, which it then takes for Docker Hub's.
+    !(/[.:]/.test(host) || host === "localhost") ||
     !URL.canParse(`https://${host}`) ||
     !REPOSITORY.test(repository) ||
     (tag !== undefined && !TAG.test(tag))

@@ -3,6 +3,7 @@ import type { RecentTags } from "../registry/recent-tags";
 import type { Repository } from "../registry/repository";
 import type { PublishListener } from "./events";
 import { KnownLayers } from "./known-layers";
+import type { Compressor } from "./compress";
 import { distinct, planLayer, type Known } from "./layers";
 
 /** Below so many bytes of layers, sending them costs less than asking for more images that may hold them. */
@@ -44,11 +45,11 @@ export class LayerLookup {
     return this.#known;
   }
 
-  async forLayers(layers: readonly Layer[]): Promise<Known> {
+  async forLayers(layers: readonly Layer[], compressor?: Compressor): Promise<Known> {
     const known = { here: this.#known, elsewhere: this.#others };
     const bytesUnknown = (): number =>
       distinct(layers)
-        .filter((layer) => planLayer(layer, known).kind !== "reuse")
+        .filter((layer) => planLayer(layer, known, compressor).kind !== "reuse")
         .reduce((sum, { content }) => sum + content.size, 0);
     await this.#learnMoving();
     if (bytesUnknown() > WORTH_ASKING) await this.#learnRecent();

@@ -69,15 +69,17 @@ export function distinct(layers: readonly Layer[]): Layer[] {
   return [...found.values()];
 }
 
-/** By digest where the archive names the blob itself, so that its manifest stays what it is; otherwise by diffID. */
+/**
+ * By digest where the archive names the blob itself and nothing compresses it, so that its manifest stays what it is; otherwise by diffID.
+ * @param compressor of what is not compressed. @default - layers go up as the archive has them
+ */
 export function planLayer(layer: Layer, known?: Known, compressor?: Compressor): LayerPlan {
   const { diffId, digest, compression, mediaType, isOpaque } = layer;
   const isTar = !isOpaque && (mediaType === undefined || isLayerTar(mediaType));
-  if (compression !== "none" || !isTar) {
-    if (digest !== undefined) {
-      const stored = storedAsIs(layer, digest);
-      return known?.here.hasBlob(digest) ? { kind: "reuse", stored } : { kind: "as-is", digest };
-    }
+  const isKept = compression !== "none" || !isTar || compressor === undefined;
+  if (isKept && digest !== undefined) {
+    const stored = storedAsIs(layer, digest);
+    return known?.here.hasBlob(digest) ? { kind: "reuse", stored } : { kind: "as-is", digest };
   }
   const here = known?.here.ofDiffId(diffId);
   if (here) return { kind: "reuse", stored: storedAs(here) };

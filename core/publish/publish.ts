@@ -65,13 +65,20 @@ export async function publish(options: PublishOptions): Promise<Publication> {
   const { selection, gitHash, id } = await openSelection(options, lookup);
   const hashTag = wanted ?? gitHash;
   if (hashTag === undefined) throw new UntaggedImageError(id);
+  const compressor = choice.compression === "keep" ? undefined : await findCompressor(choice.compression);
   const publishing: PublishImageOptions = {
     selection,
     repository,
     hashTag,
     movingTags,
-    ...(lookup && { known: () => lookup.forLayers(allOf(selection).flatMap(({ layers }) => layers)) }),
-    ...(choice.compression !== "keep" && { compressor: await findCompressor(choice.compression) }),
+    ...(lookup && {
+      known: () =>
+        lookup.forLayers(
+          allOf(selection).flatMap(({ layers }) => layers),
+          compressor,
+        ),
+    }),
+    ...(compressor && { compressor }),
     mountFrom: choice.mountFrom,
     limits: choice.limits,
     listener,

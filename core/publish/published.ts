@@ -23,21 +23,23 @@ export async function findPublished(
   const manifest = await repository.manifest(hashTag);
   if (!manifest) return undefined;
   const expected = imagesOf(selection).map(({ configDigest }) => configDigest);
-  const { configs: found, isWhole } = await configsOf(repository, manifest, selection);
-  if (isWhole && isSame(found, expected)) return manifest;
-  // Of an index whose images were deleted from under it, what is left is this selection's: it is put again.
-  if (!isWhole && found.every((config) => expected.includes(config))) return undefined;
+  const { configs: found, missing, isOther } = await configsOf(repository, manifest, selection);
+  if (missing === 0 && !isOther && isSame(found, expected)) return manifest;
+  // Of an index whose images were deleted from under it, what is left is this selection's, if anything: it is put again.
+  if (missing > 0 && !isOther && found.every((config) => expected.includes(config))) return undefined;
   throw new HashTagTakenError(`${repository.reference}:${hashTag}`, found, manifest.digest, expected);
 }
 
-/** The configurations of an image, or of all images of an index that are there. */
+const MISSING = Symbol("of an image that is not there");
+
+/** The configurations of an image, or of all images of an index that are there; and whether it has what is no image, such as an index. */
 async function configsOf(
   repository: Repository,
   manifest: Manifest,
   selection: Selection,
-): Promise<{ configs: Digest[]; isWhole: boolean }> {
+): Promise<{ configs: Digest[]; missing: number; isOther: boolean }> {
   const own = configDigestOf(manifest);
-  if (own !== undefined) return { configs: [own], isWhole: true };
+  if (own !== undefined) return { configs: [own], missing: 0, isOther: false };
   const known = new Map(
     selection.kind === "index"
       ? selection.entries.map(({ descriptor, image }) => [descriptor.digest, image.configDigest] as const)
@@ -46,13 +48,16 @@ async function configsOf(
   const configs = await Promise.all(
     childrenOf(manifest).map(async (digest) => {
       const config = known.get(digest);
-      if (config !== undefined) return (await repository.headManifest(digest)) && config;
+      if (config !== undefined) return (await repository.headManifest(digest)) ? config : MISSING;
       const child = await repository.manifest(digest);
-      return child && configDigestOf(child);
+      return child ? configDigestOf(child) : MISSING;
     }),
   );
-  const there = configs.filter((config) => config !== undefined);
-  return { configs: there, isWhole: there.length === configs.length };
+  return {
+    configs: configs.filter((config) => config !== undefined && config !== MISSING),
+    missing: configs.filter((config) => config === MISSING).length,
+    isOther: configs.includes(undefined),
+  };
 }
 
 function childrenOf(manifest: Manifest): Digest[] {

@@ -1,4 +1,5 @@
 import { parseDrop, type Drop } from "../drop";
+import { InvalidDropError } from "../errors";
 import { UsageError } from "./command-line";
 
 /**
@@ -14,7 +15,12 @@ export function parseObjectUrl(text: string): Drop {
       `SOURCE is ${JSON.stringify(text)}, expected s3://BUCKET/KEY or s3://BUCKET/KEY?versionId=ID`,
     ]);
   }
-  return parseDrop({ bucket, key: decode(text, key), ...(versionId !== undefined && { versionId }) });
+  try {
+    return parseDrop({ bucket, key: decode(text, key), ...(versionId !== undefined && { versionId }) });
+  } catch (error) {
+    if (!(error instanceof InvalidDropError)) throw error;
+    throw new UsageError([`SOURCE is ${JSON.stringify(text)}: ${error.message}`], { cause: error });
+  }
 }
 
 function decode(text: string, key: string): string {

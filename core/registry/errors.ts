@@ -147,11 +147,10 @@ export class TokenExpiredError extends RegistryRefusedError {
 
 export class TokenUnavailableError extends RegistryError {
   constructor(host: string, reason: string, options?: ErrorOptions) {
-    super(
-      `no token for ${host}: found ${reason}, expected an answer to ecr:GetAuthorizationToken; ` +
-        "grant it to the build's role on *, and check the network of the build",
-      options,
-    );
+    const remedy = reason.startsWith("CredentialsProviderError")
+      ? "log in to AWS, or set AWS_PROFILE"
+      : "grant it to the build's role on *, and check the network of the build";
+    super(`no token for ${host}: found ${reason}, expected an answer to ecr:GetAuthorizationToken; ${remedy}`, options);
   }
 }
 

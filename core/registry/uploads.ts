@@ -145,15 +145,18 @@ async function tryMounting(
   digest: Digest,
   repositories: readonly string[],
 ): Promise<URL | "mounted" | undefined> {
+  let session: URL | undefined;
   for (const from of repositories) {
     try {
-      return (await requests.mount(digest, from)) ?? "mounted";
+      const opened = await requests.mount(digest, from);
+      if (opened === undefined) return "mounted";
+      session ??= opened;
     } catch (error) {
       requests.signal?.throwIfAborted();
       if (!(error instanceof RegistryError)) throw error;
     }
   }
-  return undefined;
+  return session;
 }
 
 async function readWhole(blob: KnownBlob): Promise<Buffer> {
