@@ -243,7 +243,7 @@ export function deployerPolicy(
     })),
     ...renderRoles(config, types, arns),
     ...renderMappings(types, arns),
-    ...renderRetired(config, arns),
+    ...renderLetGo(config, arns),
     ...renderKey(config),
     ...renderNetwork(config),
     ...renderState(config),
@@ -295,9 +295,14 @@ function renderMappings(types: ReadonlySet<string>, arns: Arns): Statement[] {
   ];
 }
 
-/** Before Terraform lets go of a repository, it reads it. What it is called is no longer written down, but it carries the pipeline's tag. */
-function renderRetired({ name, retired }: PipelineConfig, arns: Arns): Statement[] {
-  if (retired.length === 0) return [];
+/**
+ * Before OpenTofu lets go of a repository, it reads it; Terraform does not. What it was called may no longer be written down, but what the
+ * pipeline made carries its tag. A bucket has no such tag: OpenTofu forgets it by the policy from before (docs/opentofu.md).
+ */
+function renderLetGo({ name, retired, services }: PipelineConfig, arns: Arns): Statement[] {
+  // What is in other accounts was never the pipeline's.
+  const mayBeOurs = services.some((service) => service.existingRepository && service.registryAccount === undefined);
+  if (retired.length === 0 && !mayBeOurs) return [];
   return [
     {
       Sid: "LetGo",

@@ -8,11 +8,14 @@ import type { BucketConfig, PipelineConfig } from "../config/schema";
 import { accept } from "./accept";
 import { letGo } from "./let-go";
 import { type BucketNotification, dropEntries, renderForOwner, renderNotifications } from "./notifications";
-import { PrivateBucket } from "./private-bucket";
+import { letGoOfBucket, PrivateBucket } from "./private-bucket";
 import type { Surroundings } from "./surroundings";
 
 /** Where the notification stands in a bucket's scope, whoever's it is: a change keeps the resource. */
 const NOTIFICATION = "notification";
+
+/** Where what is made of a bucket stands in its scope; what is no longer made is let go of there. */
+const PRIVATE = "private";
 
 /** The bucket that drops land in. */
 export interface DropBucket {
@@ -61,7 +64,7 @@ class CreatedDropBucket extends Construct implements DropBucket {
     }: Pick<PipelineConfig, "bucket" | "services" | "protect" | "encryption" | "trigger">,
   ) {
     super(scope, id);
-    const { bucket, versioning } = new PrivateBucket(this, "private", {
+    const { bucket, versioning } = new PrivateBucket(this, PRIVATE, {
       ...config,
       kmsKey: encryption.kmsKey,
       preventDestroy: protect,
@@ -116,14 +119,16 @@ class ExistingDropBucket extends Construct implements DropBucket {
     this.arn = surroundings.bucketArn(this.name);
     this.#config = config;
     this.#endings = endingsOf(config.services.map(({ key }) => key));
+    // The pipeline may have made it, before it was somebody else's.
+    letGoOfBucket(this, PRIVATE);
+    // Or have adopted these. Whether the trigger reports or not: to destroy them is to empty the bucket's configuration.
+    if (config.bucket.othersFile === undefined) letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
   }
 
   notify(notification: BucketNotification): void {
     const { bucket } = this.#config;
     if (bucket.othersFile === undefined) {
       this.ownerMustAdd = renderForOwner(notification, this.#endings);
-      // Of what was adopted before, the last step.
-      letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
       return;
     }
     this.#manage(adopted(bucket.othersFile), bucket.notifications === "leaving" ? undefined : notification);

@@ -1,7 +1,12 @@
 import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 
-const letGoOf = new WeakMap<TerraformStack, string[]>();
+interface Removed {
+  readonly from: string;
+  readonly lifecycle: { readonly destroy: false };
+}
+
+const removedOf = new WeakMap<TerraformStack, Removed[]>();
 
 /**
  * Has Terraform forget a resource that is no longer described, and leave the thing itself as it is; where the state does not hold it,
@@ -11,11 +16,11 @@ const letGoOf = new WeakMap<TerraformStack, string[]>();
  */
 export function letGo(type: string, node: IConstruct): void {
   const stack = TerraformStack.of(node);
-  const addresses = letGoOf.get(stack) ?? [];
-  letGoOf.set(stack, addresses);
-  addresses.push(`${type}.${stack.getLogicalId(node.node)}`);
-  stack.addOverride(
-    "removed",
-    addresses.toSorted().map((from) => ({ from, lifecycle: { destroy: false } })),
-  );
+  const removed = removedOf.get(stack) ?? [];
+  if (removed.length === 0) {
+    removedOf.set(stack, removed);
+    stack.addOverride("removed", removed);
+  }
+  removed.push({ from: `${type}.${stack.getLogicalId(node.node)}`, lifecycle: { destroy: false } });
+  removed.sort((a, b) => (a.from < b.from ? -1 : 1));
 }

@@ -7,12 +7,11 @@ import { BuildRole, type BuildSurroundings } from "./build-role";
 import { addBucketPolicy } from "./bucket-policy";
 import { type DropBucket, dropBucket } from "./drop-bucket";
 import { addKeyPolicies } from "./encryption";
-import { letGo } from "./let-go";
 import { type LogGroup, logGroup } from "./log-group";
 import { type Outputs, pipelineOutputs } from "./outputs";
 import { Parameters } from "./parameters";
 import { completeProps, type PipelineProps } from "./pipeline-props";
-import { addRepositoryPolicies } from "./registry";
+import { addRepositoryPolicies, letGoOfRepository } from "./registry";
 import { findResource, type ResourceType } from "./resources";
 import { logStream, Service } from "./service";
 import { Surroundings } from "./surroundings";
@@ -81,7 +80,7 @@ export class CheckedPipeline extends Construct {
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
     const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds);
     const scope = new Construct(this, "services");
-    for (const name of config.retired) retire(scope, name);
+    for (const name of config.retired) letGoOfRepository(new Construct(scope, name));
     return new Map(
       config.services.map((service) => [
         service.name,
@@ -113,14 +112,6 @@ export class CheckedPipeline extends Construct {
       logStreams: logStream("*", config),
     });
   }
-}
-
-/** The repository of a service that is gone stays, and so does what says which images it keeps and who may pull. */
-function retire(services: Construct, name: string): void {
-  const scope = new Construct(services, name);
-  letGo("aws_ecr_repository", new Construct(scope, "repository"));
-  letGo("aws_ecr_lifecycle_policy", new Construct(scope, "lifecycle"));
-  letGo("aws_ecr_repository_policy", new Construct(scope, "pulls"));
 }
 
 /**

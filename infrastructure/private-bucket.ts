@@ -8,6 +8,7 @@ import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versionin
 import { Construct } from "constructs";
 import type { BucketConfig } from "../config/schema";
 import { accept } from "./accept";
+import { letGo } from "./let-go";
 import { denyWithoutTls, policyDocument, type Statement } from "./policies";
 
 const NO_ACCESS_LOGS =
@@ -91,6 +92,23 @@ export class PrivateBucket extends Construct {
       dependsOn: [this.versioning],
     });
   }
+}
+
+/** Where the parts of a private bucket stand in its scope, by their types. */
+const PARTS = {
+  aws_s3_bucket: "bucket",
+  aws_s3_bucket_public_access_block: "public-access",
+  aws_s3_bucket_ownership_controls: "ownership",
+  aws_s3_bucket_server_side_encryption_configuration: "encryption",
+  aws_s3_bucket_policy: "policy",
+  aws_s3_bucket_versioning: "versioning",
+  aws_s3_bucket_lifecycle_configuration: "lifecycle",
+} as const;
+
+/** Has Terraform forget the private bucket that stood here, where there was one, and leave it as it is. */
+export function letGoOfBucket(scope: Construct, id: string): void {
+  const bucket = new Construct(scope, id);
+  for (const [type, part] of Object.entries(PARTS)) letGo(type, new Construct(bucket, part));
 }
 
 /** A bucket key asks KMS once for many objects. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html */

@@ -1,7 +1,8 @@
 import { EcrRepositoryPolicy } from "@cdktf/provider-aws/lib/ecr-repository-policy";
 import type { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
-import type { Construct } from "constructs";
+import { Construct } from "constructs";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
+import { letGo } from "./let-go";
 import { policyDocument } from "./policies";
 import { buildRoles, fromRoles } from "./role-names";
 import type { Surroundings } from "./surroundings";
@@ -71,4 +72,16 @@ export function allowPulls(
       Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
     }),
   });
+}
+
+/** Where the repository of a service, what says which images it keeps and who may pull stand in the service's scope, by their types. */
+const PARTS = {
+  aws_ecr_repository: "repository",
+  aws_ecr_lifecycle_policy: "lifecycle",
+  aws_ecr_repository_policy: "pulls",
+} as const;
+
+/** Has Terraform forget the repository that the service had made, where there was one, and leave it as it is, with its policies. */
+export function letGoOfRepository(service: Construct): void {
+  for (const [type, part] of Object.entries(PARTS)) letGo(type, new Construct(service, part));
 }

@@ -15,7 +15,7 @@ import { BuildRole, type BuildSurroundings } from "./build-role";
 import { inlineBuildspec } from "./buildspec";
 import { literal } from "./policies";
 import { PUBLISHERS } from "./publishers";
-import { allowPulls } from "./registry";
+import { allowPulls, letGoOfRepository } from "./registry";
 import type { Role } from "./role";
 import { streamVariables } from "./stream-variables";
 import { acceptMutability, excludeMovingTags, tagMutability } from "./tag-mutability";
@@ -46,6 +46,8 @@ export class Service extends Construct {
     const { service } = props;
     this.config = service;
     this.repository = service.existingRepository ? undefined : this.#createRepository(props);
+    // The pipeline may have made it, before it was somebody else's.
+    if (service.existingRepository) letGoOfRepository(this);
     this.repositoryUrl = this.repository?.repositoryUrl ?? `${registryOf(props)}/${service.repository}`;
     const role = props.role ?? this.#createRole(props);
     this.project = new CodebuildProject(this, "project", {

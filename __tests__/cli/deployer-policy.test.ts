@@ -157,6 +157,7 @@ defaults: { repository: { existing: "p/{service}" } }
     ["Projects", "arn:aws:codebuild:us-east-1:*:project/a_*"],
     ["PassRoles", [role]],
     ["FeedFunction", "*"],
+    ["LetGo", "arn:aws:ecr:us-east-1:*:repository/*"],
   ]);
 });
 
@@ -225,19 +226,29 @@ test("parameters of the pipeline's prefix, where outputs are written there", () 
   ]);
 });
 
-test("repositories of retired services may be read, by the pipeline's tag", () => {
-  expect(statementsOf(`${A}retired: [old]\n`, "a").find(({ Sid }) => Sid === "LetGo")).toEqual({
-    Sid: "LetGo",
-    Effect: "Allow",
-    Action: [
-      "ecr:DescribeRepositories",
-      "ecr:GetLifecyclePolicy",
-      "ecr:GetRepositoryPolicy",
-      "ecr:ListTagsForResource",
-    ],
-    Resource: "arn:aws:ecr:us-east-1:*:repository/*",
-    Condition: { StringEquals: { "aws:ResourceTag/s3-codebuild-trigger:pipeline": "a" } },
-  });
+test.each([
+  ["retired services", `${A}retired: [old]\n`],
+  ["others in the same account", A.replace("[api]", "[{ name: api, repository: { existing: api } }]")],
+])("repositories of %s may be read, by the pipeline's tag", (_, yaml) => {
+  expect(statementsOf(yaml, "a").filter(({ Sid }) => Sid.startsWith("LetGo"))).toEqual([
+    {
+      Sid: "LetGo",
+      Effect: "Allow",
+      Action: [
+        "ecr:DescribeRepositories",
+        "ecr:GetLifecyclePolicy",
+        "ecr:GetRepositoryPolicy",
+        "ecr:ListTagsForResource",
+      ],
+      Resource: "arn:aws:ecr:us-east-1:*:repository/*",
+      Condition: { StringEquals: { "aws:ResourceTag/s3-codebuild-trigger:pipeline": "a" } },
+    },
+  ]);
+});
+
+test("repositories of another account were never the pipeline's, and are not read", () => {
+  const theirs = A.replace("[api]", '[{ name: api, repository: { existing: api, account: "777788889999" } }]');
+  expect(statementsOf(theirs, "a").filter(({ Sid }) => Sid.startsWith("LetGo"))).toEqual([]);
 });
 
 describe("the state", () => {

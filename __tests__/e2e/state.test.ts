@@ -3,8 +3,28 @@ import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CodeBuildClient, BatchGetProjectsCommand } from "@aws-sdk/client-codebuild";
-import { DeleteRepositoryCommand, DescribeRepositoriesCommand, ECRClient } from "@aws-sdk/client-ecr";
-import { GetObjectCommand, HeadObjectCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteRepositoryCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetLifecyclePolicyCommand,
+  GetRepositoryPolicyCommand,
+} from "@aws-sdk/client-ecr";
+import {
+  GetBucketEncryptionCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketNotificationConfigurationCommand,
+  GetBucketOwnershipControlsCommand,
+  GetBucketPolicyCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  GetPublicAccessBlockCommand,
+  HeadObjectCommand,
+  ListBucketsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { bootstrapStateCommand } from "../../cli/bootstrap-state";
 import { stackDirectory } from "../../local/synth";
 import { type Estate, startEstate } from "../support/estate";
@@ -159,6 +179,65 @@ test(
   },
   4 * MINUTES,
 );
+
+test(
+  "a bucket and a repository that are handed over to others stay as they are, and leave the state",
+  async () => {
+    if (!estate) return;
+    const made = `
+name: given
+region: us-east-1
+bucket: given-drops
+repositories: { pullAccounts: ["444455556666"] }
+packaging: prebuilt
+services: [given-api]
+`;
+    const handedOver = made
+      .replace(/^repositories.*$/m, "")
+      .replace("given-drops", "{ existing: given-drops }\ntrigger: queue")
+      .replace("[given-api]", "[{ name: given-api, repository: { existing: given-api } }]");
+    await estate.synthesise(made);
+    const stack = await estate.ours("given");
+    await stack.plan();
+    await stack.apply();
+    await s3.send(new PutObjectCommand({ Bucket: "given-drops", Key: "notes.txt", Body: "a drop of theirs" }));
+    const before = await lookAtGiven();
+
+    await estate.synthesise(handedOver);
+    expect((await stack.plan()).summary).toMatch(/^Plan: 0 to add, 1 to change, 0 to destroy\./);
+    await stack.apply();
+    expect(await lookAtGiven()).toStrictEqual(before);
+    expect((await stack.plan()).summary).toMatch(/^No changes\./);
+    await stack.destroy();
+    expect(await lookAtGiven()).toStrictEqual(before);
+  },
+  4 * MINUTES,
+);
+
+/** Whatever a pipeline configures of a bucket and of a repository. */
+async function lookAtGiven(): Promise<Readonly<Record<string, unknown>>> {
+  const bucket = { Bucket: "given-drops" };
+  const repository = { repositoryName: "given-api" };
+  const ecr = new ECRClient({});
+  try {
+    const answers = await Promise.all([
+      s3.send(new GetBucketEncryptionCommand(bucket)),
+      s3.send(new GetBucketLifecycleConfigurationCommand(bucket)),
+      s3.send(new GetBucketNotificationConfigurationCommand(bucket)),
+      s3.send(new GetBucketOwnershipControlsCommand(bucket)),
+      s3.send(new GetBucketPolicyCommand(bucket)),
+      s3.send(new GetBucketVersioningCommand(bucket)),
+      s3.send(new GetPublicAccessBlockCommand(bucket)),
+      s3.send(new ListObjectVersionsCommand(bucket)),
+      ecr.send(new DescribeRepositoriesCommand({ repositoryNames: ["given-api"] })),
+      ecr.send(new GetLifecyclePolicyCommand(repository)).then((answer) => ({ ...answer, lastEvaluatedAt: undefined })),
+      ecr.send(new GetRepositoryPolicyCommand(repository)),
+    ]);
+    return Object.assign({}, ...answers, { $metadata: undefined }) as Record<string, unknown>;
+  } finally {
+    ecr.destroy();
+  }
+}
 
 /** Something that takes as long as a test needs, after something that is quick. */
 const slow = (key: string) => ({

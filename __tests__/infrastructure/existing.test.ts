@@ -85,6 +85,19 @@ describe("what is not created", () => {
   });
 });
 
+test("a repository that the pipeline made before is let go of, with its policies", () => {
+  const repositories = { pullAccounts: ["444455556666"] };
+  const before = synthesise({ services: ["api", "web"], repositories });
+  const after = synthesise({ services: [{ name: "api", repository: { existing: "api" } }, "web"], repositories });
+  const gone = [...before.written().keys()].filter((address) => !after.written().has(address));
+  expect(gone.map((address) => address.split(".")[0])).toStrictEqual([
+    "aws_ecr_repository",
+    "aws_ecr_lifecycle_policy",
+    "aws_ecr_repository_policy",
+  ]);
+  expect(after.forgotten()).toStrictEqual(gone.toSorted());
+});
+
 const TLS_ONLY = { Effect: "Deny", Principal: "*", Condition: { Bool: { "aws:SecureTransport": "false" } } };
 const PUSH = [
   "ecr:BatchCheckLayerAvailability",

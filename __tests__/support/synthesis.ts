@@ -115,6 +115,13 @@ export class Synthesis {
     );
   }
 
+  /** Addresses of what Terraform forgets and leaves as it is. */
+  forgotten(): string[] {
+    const { removed = [] } = JSON.parse(this.text) as { removed?: { from: string; lifecycle: object }[] };
+    expect(removed).toStrictEqual(removed.map(({ from }) => ({ from, lifecycle: { destroy: false } })));
+    return removed.map(({ from }) => from);
+  }
+
   /** Every policy document of the stack, by `type path attribute`. */
   policies(): Map<string, Policy> {
     const found = Object.entries(this.#resources).flatMap(([type, blocks]) =>
