@@ -212,6 +212,9 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
       "UpdateTrail",
     ),
     of("cloudtrail", "everything", "DescribeTrails"),
+    // To empty the bucket of its log files before it is deleted.
+    of("s3", "trailBucket", "ListBucketVersions"),
+    of("s3", "trailObjects", "DeleteObject", "DeleteObjectVersion"),
   ],
 };
 
@@ -383,6 +386,7 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
   const madeRoles = `arn:${partition}:iam::${owner}:role${roles.path ?? "/"}${roles.namePrefix}${name}_*`;
   // In the name of a bucket any account is twelve digits: `*` would also stand for the rest of a longer pipeline's name.
   const digits = owner.replace("*", "?".repeat(12));
+  const trailBucket = bucketArn(derived.trailBucket(digits, region));
   const toolsBucket = bucketArn(tools.existing ?? derived.toolsBucket(digits, region));
   const bus = trigger.kind === "eventbridge" && trigger.bus !== undefined ? `${trigger.bus}/` : "";
   const topic = (trigger.kind === "topic" ? trigger.existing : undefined) ?? derived.topic;
@@ -394,7 +398,7 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
     buckets: [
       ...(bucket.existing ? [] : [bucketArn(bucket.name)]),
       ...(tools.existing === undefined ? [toolsBucket] : []),
-      ...(trigger.kind === "cloudtrail" && trigger.trail ? [bucketArn(derived.trailBucket(digits, region))] : []),
+      ...(trigger.kind === "cloudtrail" && trigger.trail ? [trailBucket] : []),
     ],
     dropBucket: bucketArn(bucket.name),
     toolsBucket,
@@ -417,6 +421,8 @@ function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
     parameters: arn("ssm", `parameter${outputs.ssm?.prefix ?? ""}/*`),
     projects: arn("codebuild", `project/${derived.buildProject("*")}`),
     rules: arn("events", `rule/${bus}${derived.serviceRule("*")}`),
+    trailBucket,
+    trailObjects: `${trailBucket}/*`,
     trail: arn("cloudtrail", `trail/${derived.trail}`),
     everything: "*",
   } as const;

@@ -23,6 +23,8 @@ export interface PrivateBucketProps extends Pick<
   readonly name: string;
   /** Terraform refuses every plan that would destroy the bucket. @default false */
   readonly preventDestroy?: boolean;
+  /** Destroying the bucket takes what is in it along; without, a bucket that holds anything stays. @default false */
+  readonly forceDestroy?: boolean;
   /** Days until an object is deleted. @default - never */
   readonly objectsExpireAfterDays?: number;
   /** ARN of a customer managed key. @default - keys of S3 */
@@ -45,7 +47,7 @@ export class PrivateBucket extends Construct {
     super(scope, id);
     this.bucket = new S3Bucket(this, "bucket", {
       bucket: props.name,
-      forceDestroy: false,
+      forceDestroy: props.forceDestroy ?? false,
       ...(props.preventDestroy && { lifecycle: { preventDestroy: true } }),
     });
     accept(this.bucket, "CKV_AWS_18", NO_ACCESS_LOGS);

@@ -251,6 +251,30 @@ test("repositories of another account were never the pipeline's, and are not rea
   expect(statementsOf(theirs, "a").filter(({ Sid }) => Sid.startsWith("LetGo"))).toEqual([]);
 });
 
+test("of a trail of the pipeline's own, the bucket of its log files may be emptied, and no other", () => {
+  const trail = `${A}trigger: { cloudtrail: { trail: true } }\n`;
+  const statements = statementsOf(trail, "--account", "111122223333", "a");
+  const empties = statements.filter(({ Action }) =>
+    [Action].flat().some((action) => /^s3:(Delete|List)(Object|BucketVersions)/.test(action)),
+  );
+  expect(empties.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+    [
+      [
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:GetObject",
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+      ],
+      "arn:aws:s3:::a-tools-111122223333-us-east-1/publish-image.zip",
+    ],
+    [["s3:ListBucketVersions"], "arn:aws:s3:::a-tools-111122223333-us-east-1"],
+    [["s3:ListBucketVersions"], "arn:aws:s3:::a-trail-111122223333-us-east-1"],
+    [["s3:DeleteObject", "s3:DeleteObjectVersion"], "arn:aws:s3:::a-trail-111122223333-us-east-1/*"],
+  ]);
+});
+
 describe("the state", () => {
   const stateStatements = (options: string) =>
     statementsOf(`${A}backend: { s3: { bucket: our-state, ${options} } }\n`, "a")

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { deployerPolicyCommand } from "../../cli/deployer-policy";
 import { startEnvironment, type Environment } from "../../local/environment";
 import { parsePolicy } from "../../local/iam/policy";
@@ -144,11 +145,26 @@ async function live(name: string): Promise<void> {
     await stack.apply().catch((error: unknown) => {
       throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
     });
+    if (name === "dep-trail") await logInto("dep-trail-trail-123456789012-us-east-1");
     await stack.destroy();
     expect([...gate.denied, ...gate.unknown]).toEqual([]);
   } finally {
     await gate.close();
   }
+}
+
+/** What CloudTrail writes, each twice: a destroy deletes every version. */
+async function logInto(bucket: string): Promise<void> {
+  const s3 = new S3Client({
+    region: "us-east-1",
+    endpoint: environment.variables.AWS_ENDPOINT_URL,
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    forcePathStyle: true,
+  });
+  for (const Key of ["AWSLogs/123456789012/CloudTrail/a.json.gz", "AWSLogs/123456789012/CloudTrail-Digest/a.json.gz"]) {
+    for (const Body of ["first", "second"]) await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body }));
+  }
+  s3.destroy();
 }
 
 test.each(PIPELINES)(

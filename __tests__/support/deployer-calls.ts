@@ -106,6 +106,12 @@ function ofS3(call: DeployerCall, { partition }: Place): CallPermission[] {
     throw new UnknownCallError(call);
   }
   if (url.searchParams.has("versions")) return one("ListBucketVersions");
+  if (url.searchParams.has("delete") && method === "POST") {
+    return [...call.body.matchAll(/<Object>.*?<\/Object>/gs)].map(([object]) => ({
+      action: object.includes("<VersionId>") ? "s3:DeleteObjectVersion" : "s3:DeleteObject",
+      resource: `${resource}/${/<Key>(.*?)<\/Key>/s.exec(object)?.[1] ?? ""}`,
+    }));
+  }
   const part = Object.keys(BUCKET_OPERATIONS).find((name) => url.searchParams.has(name));
   if (part !== undefined) {
     const thing = BUCKET_OPERATIONS[part] ?? "";

@@ -27,6 +27,8 @@ export class Trail extends Construct {
     const logs = new PrivateBucket(this, "logs", {
       name: trailBucket(surroundings.account, surroundings.region),
       kmsKey: config.encryption.kmsKey,
+      // CloudTrail never leaves it empty (a digest comes every hour), and what it wrote expires anyway.
+      forceDestroy: true,
       objectsExpireAfterDays: config.logs.retentionDays,
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: 1,
