@@ -6,19 +6,24 @@ import { ConfigError } from "../config/errors";
 import { loadPipelines } from "../config/load";
 import type { PipelineConfig } from "../config/schema";
 import { deployerPolicy } from "../infrastructure/deployer-policy";
-import { policyDocument } from "../infrastructure/policies";
+import { changePolicy, type Described } from "../infrastructure/deployer-policy-change";
+import { policyDocument, type Statement } from "../infrastructure/policies";
 import { PipelineStack } from "../infrastructure/stack";
 import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
-const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [PIPELINE]
+const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [--before FILE] [PIPELINE]
 
 Prints the IAM policy of whoever applies and destroys a pipeline, as JSON: exactly what Terraform calls, on exactly what the pipeline makes.
 Without PIPELINE, one policy for each pipeline of the file, by name.
 
-  PIPELINE      a pipeline of the file
-  --file FILE   the configuration; default PIPELINE_FILE, or pipeline.yaml
-  --account ID  the account that the pipeline is deployed to; default what provider.allowedAccountIds lists, or any
-  --help        this text
+Where a change takes something away (a service, an option, another trigger), Terraform also reads and deletes what the file no longer says:
+give the configuration that was applied last with --before, apply with what is printed, and go back to the policy without it afterwards.
+
+  PIPELINE       a pipeline of the file
+  --file FILE    the configuration; default PIPELINE_FILE, or pipeline.yaml
+  --before FILE  the configuration that the file replaces: adds reading and deleting what only that one has
+  --account ID   the account that the pipeline is deployed to; default what provider.allowedAccountIds lists, or any
+  --help         this text
 
 Exit codes: 0 printed, 1 the configuration is wrong, 2 wrong usage.
 `;
@@ -29,13 +34,16 @@ const MANAGED_POLICY_LENGTH = 6144;
 /** Runs the command and returns its exit code. */
 export function deployerPolicyCommand(args: readonly string[], output: Output): number {
   try {
-    const { help, account, pipeline, file } = parseCommand(args);
+    const { help, account, pipeline, file, before } = parseCommand(args);
     if (help) {
       output.out(HELP);
       return 0;
     }
-    const policies = select(loadPipelines(file).pipelines, pipeline).map(({ config, only }) => {
-      const text = render(config, account);
+    const selected = select(loadPipelines(file).pipelines, pipeline);
+    const replaced = before === undefined ? [] : replacedBy(selected, before);
+    const policies = selected.map(({ config, only }) => {
+      const old = replaced.find(({ name }) => name === config.name);
+      const text = policyDocument(...render(config, old, account));
       if (text.length > MANAGED_POLICY_LENGTH) output.err(tooLong(config.name, text.length));
       return { name: config.name, only, policy: JSON.parse(text) as object };
     });
@@ -53,15 +61,16 @@ export function deployerPolicyCommand(args: readonly string[], output: Output): 
 function parseCommand(args: readonly string[]) {
   const { values, positionals } = parseArguments(args, {
     account: { type: "string" },
+    before: { type: "string" },
     file: { type: "string" },
     help: { type: "boolean" },
   });
-  const { account, help = false, file = process.env.PIPELINE_FILE ?? "pipeline.yaml" } = values;
+  const { account, before, help = false, file = process.env.PIPELINE_FILE ?? "pipeline.yaml" } = values;
   if (positionals.length > 1) throw new UsageError(`expected one pipeline at most, got ${positionals.length}`);
   if (account !== undefined && !/^[0-9]{12}$/.test(account)) {
     throw new UsageError(`--account must be an account id of 12 digits, got: ${account}`);
   }
-  return { help, account, file, pipeline: positionals[0] };
+  return { help, account, file, before, pipeline: positionals[0] };
 }
 
 function select(pipelines: readonly PipelineConfig[], name: string | undefined) {
@@ -72,14 +81,35 @@ function select(pipelines: readonly PipelineConfig[], name: string | undefined) 
   throw new UsageError(`there is no pipeline ${name}, the file has ${known}`);
 }
 
-/** The document without white space. */
-function render(config: PipelineConfig, account: string | undefined): string {
+/** The same pipelines in the file before; a pipeline that is new is in none. */
+function replacedBy(selected: ReturnType<typeof select>, file: string): PipelineConfig[] {
+  const { pipelines } = loadPipelines(file);
+  const replaced = pipelines.filter(({ name }) => selected.some(({ config }) => config.name === name));
+  if (replaced.length > 0) return replaced;
+  const [wanted, known] = [selected.map(({ config }) => config), pipelines].map((each) =>
+    each.map(({ name }) => name).join(", "),
+  );
+  throw new UsageError(`--before must have a pipeline of the file, one of ${wanted}; ${file} has ${known}`);
+}
+
+function render(
+  config: PipelineConfig,
+  before: PipelineConfig | undefined,
+  account: string | undefined,
+): readonly Statement[] {
+  const now = describe(config);
+  return before === undefined
+    ? deployerPolicy(config, now.types, { account })
+    : changePolicy(now, describe(before), { account });
+}
+
+function describe(config: PipelineConfig): Described {
   const outdir = mkdtempSync(join(tmpdir(), "deployer-policy-"));
   try {
     const stack = new PipelineStack(new App({ outdir, stackTraces: false }), config);
     stack.prepareStack();
     const { resource } = stack.toTerraform() as { readonly resource: Readonly<Record<string, unknown>> };
-    return policyDocument(...deployerPolicy(config, new Set(Object.keys(resource)), { account }));
+    return { config, types: new Set(Object.keys(resource)) };
   } finally {
     rmSync(outdir, { recursive: true });
   }

@@ -375,7 +375,7 @@ function renderStateKey(arn: string | undefined): Statement[] {
 }
 
 /** Names by prefix end in the underscore that no pipeline's name holds (config/names.ts), so no other pipeline's things match. */
-function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
+export function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOptions) {
   const { name, region, bucket, tools, roles, services, trigger, logs, outputs, provider } = config;
   const derived = names(name);
   const [only, ...others] = provider.allowedAccountIds;

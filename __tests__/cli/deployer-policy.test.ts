@@ -275,6 +275,115 @@ test("of a trail of the pipeline's own, the bucket of its log files may be empti
   ]);
 });
 
+describe("with the configuration before", () => {
+  const before = join(folder, "before.yaml");
+  /** What is printed beyond the policy of the new configuration alone. */
+  function addedFor(old: string, now: string): readonly Statement[] {
+    writeFileSync(before, old);
+    const plain = statementsOf(now, "--account", "111122223333", "a");
+    const whole = statementsOf(now, "--account", "111122223333", "--before", before, "a");
+    expect(whole.slice(0, plain.length)).toEqual(plain);
+    return whole.slice(plain.length);
+  }
+
+  test("nothing is added where nothing is taken away", () => {
+    expect(addedFor(A, A)).toEqual([]);
+    expect(addedFor(A, `${A}outputs: { ssm: { prefix: /images } }\ntrigger: queue\n`)).toEqual([]);
+  });
+
+  test("an event source mapping of a trigger that goes is read and deleted, and not made", () => {
+    const added = addedFor(A, `${A}trigger: lambda\n`);
+    expect(added.map(({ Sid }) => Sid)).toEqual(["EventSourceMappingsBefore", "FeedFunctionBefore"]);
+    expect(added[1]).toEqual({
+      Sid: "FeedFunctionBefore",
+      Effect: "Allow",
+      Action: ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+      Resource: ["*"],
+      Condition: {
+        ArnEquals: { "lambda:FunctionArn": "arn:aws:lambda:us-east-1:111122223333:function:a_start-build" },
+      },
+    });
+  });
+
+  test("repositories of services that go are read and deleted; of those that retire, they are not", () => {
+    const two = A.replace("[api]", "[api, web]");
+    expect(addedFor(two, `${A}retired: [web]\n`)).toEqual([]);
+    expect(addedFor(two, A)).toEqual([
+      {
+        Sid: "RepositoriesBefore",
+        Effect: "Allow",
+        Action: [
+          "ecr:DeleteLifecyclePolicy",
+          "ecr:DeleteRepository",
+          "ecr:DescribeRepositories",
+          "ecr:GetLifecyclePolicy",
+          "ecr:ListTagsForResource",
+          "ecr:PutImageScanningConfiguration",
+          "ecr:PutImageTagMutability",
+          "ecr:PutLifecyclePolicy",
+          "ecr:TagResource",
+          "ecr:UntagResource",
+        ],
+        Resource: ["arn:aws:ecr:us-east-1:111122223333:repository/web"],
+      },
+    ]);
+  });
+
+  test("what may pull no longer is taken off repositories that stay", () => {
+    expect(addedFor(`${A}repositories: { pullAccounts: ["444455556666"] }\n`, A)).toEqual([
+      {
+        Sid: "RepositoriesBefore",
+        Effect: "Allow",
+        Action: ["ecr:DeleteRepositoryPolicy", "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy"],
+        Resource: ["arn:aws:ecr:us-east-1:111122223333:repository/api"],
+      },
+    ]);
+  });
+
+  test("parameters that go are deleted", () => {
+    const added = addedFor(`${A}outputs: { ssm: { prefix: /images } }\n`, A);
+    expect(added.map(({ Sid, Resource }) => [Sid, Resource])).toEqual([
+      ["ParametersBefore", ["arn:aws:ssm:us-east-1:111122223333:parameter/images/*"]],
+      ["EverythingBefore", ["*"]],
+    ]);
+    expect(added[0]?.Action).toContain("ssm:DeleteParameter");
+  });
+
+  test("a boundary that goes is taken off, and no role is made by the old rule", () => {
+    const boundary = "arn:aws:iam::111122223333:policy/boundary";
+    const bound = `${A}roles: { permissionBoundary: "${boundary}" }\n`;
+    expect(addedFor(bound, A)).toEqual([
+      {
+        Sid: "UnboundRoles",
+        Effect: "Allow",
+        Action: "iam:DeleteRolePermissionsBoundary",
+        Resource: "arn:aws:iam::111122223333:role/a_*",
+        Condition: { StringEquals: { "iam:PermissionsBoundary": boundary } },
+      },
+    ]);
+    expect(addedFor(A, bound)).toEqual([]);
+  });
+
+  test("a bucket that goes is deleted, and none of its name made", () => {
+    const [buckets, ...rest] = addedFor(A, A.replace("a-drops", "a-more-drops"));
+    expect(buckets).toMatchObject({ Sid: "BucketsBefore", Resource: ["arn:aws:s3:::a-drops"] });
+    expect(buckets?.Action).toContain("s3:DeleteBucket");
+    expect(buckets?.Action).not.toContain("s3:CreateBucket");
+    expect(rest.map(({ Sid }) => Sid)).toEqual(["DropBucketBefore"]);
+  });
+
+  test("of a pipeline that is new, it is that of the pipeline; where all are, the file is the wrong one", () => {
+    writeFileSync(before, A_B);
+    const { code, out } = run(`${A}---\n${A_B}`, "--before", before);
+    expect([code, Object.keys(JSON.parse(out) as object)]).toEqual([0, ["a", "a-b"]]);
+    expect(run(A, "--before", before)).toEqual({
+      code: 2,
+      out: "",
+      err: `--before must have a pipeline of the file, one of a; ${before} has a-b\n`,
+    });
+  });
+});
+
 describe("the state", () => {
   const stateStatements = (options: string) =>
     statementsOf(`${A}backend: { s3: { bucket: our-state, ${options} } }\n`, "a")

@@ -8,7 +8,7 @@ import { deployerPolicyCommand } from "../../cli/deployer-policy";
 import { startEnvironment, type Environment } from "../../local/environment";
 import { parsePolicy } from "../../local/iam/policy";
 import { prepareTerraform, type TerraformSetup } from "../../local/terraform";
-import { terraform } from "../../local/terraform/run";
+import { terraform, type StackTerraform } from "../../local/terraform/run";
 import { stackDirectory } from "../../local/synth";
 import { DeployerGate } from "../support/deployer-gate";
 import { hasTerraform } from "../support/terraform";
@@ -59,6 +59,29 @@ let environment: Environment;
 let setup: TerraformSetup;
 let output: string;
 let file: string;
+/** The pipeline that is changed to what takes much away, as it was and as it becomes. */
+const CHANGED = [
+  `
+name: dep-change
+region: us-east-1
+protect: false
+bucket: dep-change-drops
+roles: { permissionBoundary: "arn:aws:iam::${ACCOUNT}:policy/boundary" }
+outputs: { ssm: { prefix: /dep-change } }
+repositories: { prefix: change/, pullAccounts: ["444455556666"] }
+services: [api, web]
+`,
+  `
+name: dep-change
+region: us-east-1
+protect: false
+bucket: dep-change-drops
+trigger: lambda
+repositories: { prefix: change/ }
+services: [api]
+`,
+] as const;
+
 /** What became of each pipeline: why it failed, or nothing. */
 const lives = new Map<string, Promise<unknown>>();
 
@@ -69,18 +92,22 @@ beforeAll(async () => {
   await writeFile(file, YAML);
   environment = await startEnvironment({ projectDirectory: PROJECT, directory, region: "us-east-1" });
   output = join(directory, "cdktf.out");
-  await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["main.ts"], {
-    cwd: PROJECT,
-    env: { ...process.env, PIPELINE_FILE: file, CDKTF_OUTDIR: output },
-  });
+  await synth(file, output);
+  for (const [index, yaml] of CHANGED.entries()) {
+    await writeFile(changedFile(index), yaml);
+    await synth(changedFile(index), changedOutput(index));
+  }
   setup = await prepareTerraform({ directory: join(directory, "terraform") });
   // Side by side: Terraform mostly waits.
-  for (const name of PIPELINES) {
-    const life = live(name).then(
+  for (const [name, life] of [
+    ...PIPELINES.map((each) => [each, live(each)] as const),
+    ["dep-change", become()] as const,
+  ]) {
+    const failure = life.then(
       () => undefined,
       (error: unknown) => error,
     );
-    lives.set(name, life);
+    lives.set(name, failure);
   }
 }, 5 * MINUTES);
 
@@ -90,9 +117,20 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 }, MINUTES);
 
-function policyOf(pipeline: string) {
+const changedFile = (index: number) => join(directory, `change-${index}.yaml`);
+// Beside each other, so that both find the same state.
+const changedOutput = (index: number) => join(directory, `cdktf.out-${index}`);
+
+async function synth(from: string, outdir: string): Promise<void> {
+  await promisify(execFile)(join(PROJECT, "node_modules/.bin/tsx"), ["main.ts"], {
+    cwd: PROJECT,
+    env: { ...process.env, PIPELINE_FILE: from, CDKTF_OUTDIR: outdir },
+  });
+}
+
+function policyOf(pipeline: string, ...args: string[]) {
   let text = "";
-  const code = deployerPolicyCommand(["--account", ACCOUNT, "--file", file, pipeline], {
+  const code = deployerPolicyCommand(["--account", ACCOUNT, "--file", file, ...args, pipeline], {
     out: (part) => (text += part),
     err: () => undefined,
   });
@@ -125,28 +163,23 @@ async function change(stackFile: string): Promise<void> {
   await writeFile(stackFile, JSON.stringify(stack, undefined, 2));
 }
 
-/** From nothing to nothing, with just the pipeline's policy. */
-async function live(name: string): Promise<void> {
+/** Runs Terraform behind a gate, which has denied nothing by the end. */
+async function behindGate(
+  run: (gate: DeployerGate, open: (folder: string) => Promise<StackTerraform>) => Promise<void>,
+): Promise<void> {
   const { AWS_ENDPOINT_URL: endpoint = "", AWS_ENDPOINT_URL_CODEBUILD: codebuild = "" } = environment.variables;
   const gate = new DeployerGate({ account: ACCOUNT, endpoint, codebuild });
   const url = (await gate.start()).endpoint;
   try {
-    gate.policies = [policyOf(name)];
     const variables = { ...environment.variables, AWS_ENDPOINT_URL: url, AWS_ENDPOINT_URL_CODEBUILD: url };
-    const stack = terraform(setup, stackDirectory(output, name), { environment: variables });
-    await stack.init();
-    await stack.plan();
-    await stack.apply().catch((error: unknown) => {
+    await run(gate, async (folder) => {
+      const stack = terraform(setup, folder, { environment: variables });
+      await stack.init();
+      await stack.plan();
+      return stack;
+    }).catch((error: unknown) => {
       throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
     });
-    expect((await stack.plan()).summary).toMatch(/^No changes\./);
-    await change(join(stackDirectory(output, name), "cdk.tf.json"));
-    expect((await stack.plan()).summary).toMatch(/^Plan: 0 to add, [1-9]\d* to change, 0 to destroy\./);
-    await stack.apply().catch((error: unknown) => {
-      throw new Error([...gate.denied, ...gate.unknown].join("\n"), { cause: error });
-    });
-    if (name === "dep-trail") await logInto("dep-trail-trail-123456789012-us-east-1");
-    await stack.destroy();
     expect([...gate.denied, ...gate.unknown]).toEqual([]);
   } finally {
     await gate.close();
@@ -167,11 +200,50 @@ async function logInto(bucket: string): Promise<void> {
   s3.destroy();
 }
 
+/** From nothing to nothing, with just the pipeline's policy. */
+async function live(name: string): Promise<void> {
+  await behindGate(async (gate, open) => {
+    gate.policies = [policyOf(name)];
+    const stack = await open(stackDirectory(output, name));
+    await stack.apply();
+    expect((await stack.plan()).summary).toMatch(/^No changes\./);
+    await change(join(stackDirectory(output, name), "cdk.tf.json"));
+    expect((await stack.plan()).summary).toMatch(/^Plan: 0 to add, [1-9]\d* to change, 0 to destroy\./);
+    await stack.apply();
+    if (name === "dep-trail") await logInto("dep-trail-trail-123456789012-us-east-1");
+    await stack.destroy();
+  });
+}
+
+/** To a configuration that takes much away, with the policy of that change; what the new one is, its own policy is enough for. */
+async function become(): Promise<void> {
+  await behindGate(async (gate, open) => {
+    gate.policies = [policyOf("dep-change", "--file", changedFile(0))];
+    await (await open(stackDirectory(changedOutput(0), "dep-change"))).apply();
+    gate.policies = [policyOf("dep-change", "--file", changedFile(1), "--before", changedFile(0))];
+    const stack = await open(stackDirectory(changedOutput(1), "dep-change"));
+    await stack.apply();
+    gate.policies = [policyOf("dep-change", "--file", changedFile(1))];
+    expect((await stack.plan()).summary).toMatch(/^No changes\./);
+    await stack.destroy();
+  });
+}
+
 test.each(PIPELINES)(
   "with just its policy, Terraform applies, plans clean, changes and destroys: %s",
   async (name) => {
     if (!(await hasTerraform())) return;
     const failure = await lives.get(name);
+    if (failure !== undefined) throw failure as Error;
+  },
+  10 * MINUTES,
+);
+
+test(
+  "a change that takes much away is applied with the policy of that change",
+  async () => {
+    if (!(await hasTerraform())) return;
+    const failure = await lives.get("dep-change");
     if (failure !== undefined) throw failure as Error;
   },
   10 * MINUTES,

@@ -42,6 +42,8 @@ type Input = Readonly<Record<string, unknown>>;
 export interface Memory {
   /** Paths of roles, by name. */
   readonly paths: Map<string, string>;
+  /** Permission boundaries of roles, by name. */
+  readonly boundaries: Map<string, string>;
   /** Functions of event source mappings, by the mapping's id. */
   readonly functions: Map<string, string>;
 }
@@ -127,17 +129,20 @@ function ofS3(call: DeployerCall, { partition }: Place): CallPermission[] {
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html */
-function ofIam(form: URLSearchParams, { partition, account }: Place, { paths }: Memory): CallPermission[] {
+function ofIam(form: URLSearchParams, { partition, account }: Place, { paths, boundaries }: Memory): CallPermission[] {
   const operation = form.get("Action") ?? "";
   const name = form.get("RoleName") ?? "";
   if (operation === "CreateRole") paths.set(name, form.get("Path") ?? "/");
   const resource = `arn:${partition}:iam::${account}:role${paths.get(name) ?? "/"}${name}`;
-  const boundary = form.get("PermissionsBoundary");
+  const asked = form.get("PermissionsBoundary");
+  if (asked !== null) boundaries.set(name, asked);
+  const boundary = boundaries.get(name);
+  if (operation === "DeleteRolePermissionsBoundary") boundaries.delete(name);
   return [
     {
       action: `iam:${operation}`,
       resource,
-      ...(boundary !== null && { context: { "iam:permissionsboundary": boundary } }),
+      ...(boundary !== undefined && { context: { "iam:permissionsboundary": boundary } }),
     },
     ...(operation === "CreateRole" && form.has("Tags.member.1.Key") ? [{ action: "iam:TagRole", resource }] : []),
   ];

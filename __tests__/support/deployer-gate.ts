@@ -25,7 +25,7 @@ export class DeployerGate extends LoopbackServer {
   /** Calls that nobody has said the permissions of. */
   readonly unknown = new Set<string>();
 
-  readonly #memory: Memory = { paths: new Map(), functions: new Map() };
+  readonly #memory: Memory = { paths: new Map(), boundaries: new Map(), functions: new Map() };
 
   constructor(private readonly options: DeployerGateOptions) {
     super();
