@@ -7,14 +7,15 @@ import { loadPipelines } from "../config/load";
 import type { PipelineConfig } from "../config/schema";
 import { deployerPolicy } from "../infrastructure/deployer-policy";
 import { changePolicy, type Described } from "../infrastructure/deployer-policy-change";
-import { policyDocument, type Statement } from "../infrastructure/policies";
+import type { Statement } from "../infrastructure/policies";
 import { PipelineStack } from "../infrastructure/stack";
+import { describeDocuments, policyDocuments } from "./policy-documents";
 import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
 const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [--before FILE] [PIPELINE]
 
 Prints the IAM policy of whoever applies and destroys a pipeline, as JSON: exactly what Terraform calls, on exactly what the pipeline makes.
-Without PIPELINE, one policy for each pipeline of the file, by name.
+Without PIPELINE, one policy for each pipeline of the file, by name. A policy that is too long for a managed policy is a list of documents.
 
 Where a change takes something away (a service, an option, another trigger), Terraform also reads and deletes what the file no longer says:
 give the configuration that was applied last with --before, apply with what is printed, and go back to the policy without it afterwards.
@@ -28,9 +29,6 @@ give the configuration that was applied last with --before, apply with what is p
 Exit codes: 0 printed, 1 the configuration is wrong, 2 wrong usage.
 `;
 
-/** Characters without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const MANAGED_POLICY_LENGTH = 6144;
-
 /** Runs the command and returns its exit code. */
 export function deployerPolicyCommand(args: readonly string[], output: Output): number {
   try {
@@ -43,9 +41,11 @@ export function deployerPolicyCommand(args: readonly string[], output: Output): 
     const replaced = before === undefined ? [] : replacedBy(selected, before);
     const policies = selected.map(({ config, only }) => {
       const old = replaced.find(({ name }) => name === config.name);
-      const text = policyDocument(...render(config, old, account));
-      if (text.length > MANAGED_POLICY_LENGTH) output.err(tooLong(config.name, text.length));
-      return { name: config.name, only, policy: JSON.parse(text) as object };
+      const documents = policyDocuments(render(config, old, account));
+      const description = describeDocuments(config.name, documents);
+      if (description !== undefined) output.err(`${description}\n`);
+      const parsed = documents.map((text) => JSON.parse(text) as object);
+      return { name: config.name, only, policy: parsed.length === 1 ? parsed[0] : parsed };
     });
     const [first] = policies;
     const shown = first?.only ? first.policy : Object.fromEntries(policies.map(({ name, policy }) => [name, policy]));
@@ -113,10 +113,6 @@ function describe(config: PipelineConfig): Described {
   } finally {
     rmSync(outdir, { recursive: true });
   }
-}
-
-function tooLong(pipeline: string, length: number): string {
-  return `the policy for ${pipeline} has ${length} characters, a managed policy holds ${MANAGED_POLICY_LENGTH}: attach its statements as two policies, or as an inline policy of a role, which holds 10240\n`;
 }
 
 if (require.main === module) runCommand(deployerPolicyCommand);

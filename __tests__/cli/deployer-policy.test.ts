@@ -433,13 +433,62 @@ test("without a name, one policy for each pipeline", () => {
   expect(Object.keys(JSON.parse(out) as object)).toEqual(["a", "a-b"]);
 });
 
-test("says where it does not fit a managed policy", () => {
-  const services = Array.from({ length: 60 }, (_, index) => `service-${index + 100}`).join(", ");
-  const { err } = run(A.replace("[api]", `[${services}]`), "a");
-  expect(err).toMatch(
-    /^the policy for a has \d+ characters, a managed policy holds 6144: attach its statements as two policies, or as an inline policy of a role, which holds 10240\n$/,
-  );
+describe("a policy that does not fit a managed policy", () => {
+  const withServices = (count: number) =>
+    A.replace("[api]", `[${Array.from({ length: count }, (_, index) => `service-${index + 1000}`).join(", ")}]`);
+  interface Document {
+    readonly Version: string;
+    readonly Statement: readonly Statement[];
+  }
+  function documentsOf(count: number) {
+    const { code, out, err } = run(withServices(count), "--account", "111122223333", "a");
+    expect(code).toBe(0);
+    const documents = JSON.parse(out) as readonly Document[];
+    const lengths = documents.map((document) => JSON.stringify(document).length);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(6144);
+    return { documents, err, length: lengths.reduce((sum, each) => sum + each, 0) };
+  }
+
+  test.each([
+    [60, 2, ", or all as inline policies of one role, which hold 10240 together"],
+    [100, 3, ": inline policies of a role hold 10240 together"],
+    [300, 5, ": inline policies of a role hold 10240 together"],
+  ])("of %i services is a list of %i documents that do", (services, count, advice) => {
+    const { documents, err, length } = documentsOf(services);
+    expect(documents).toHaveLength(count);
+    expect(err).toBe(
+      `the policy for a has ${length} characters, a managed policy holds 6144: it is a list of ${count} documents; attach each as a managed policy, of which a role has 10 by default${advice}\n`,
+    );
+  });
+
+  test("allows all of it, under names that differ", () => {
+    const { documents } = documentsOf(100);
+    const statements = documents.flatMap(({ Statement }) => Statement);
+    const sids = statements.map(({ Sid }) => Sid);
+    expect(new Set(sids).size).toBe(sids.length);
+    const repositories = statements.filter(({ Sid }) => Sid.startsWith("Repositories"));
+    expect(repositories.map(({ Sid }) => Sid)).toEqual(["Repositories", "Repositories2"]);
+    expect(repositories.flatMap(({ Resource }) => Resource)).toEqual(
+      Array.from(
+        { length: 100 },
+        (_, index) => `arn:aws:ecr:us-east-1:111122223333:repository/service-${index + 1000}`,
+      ),
+    );
+    expect(repositories[1]?.Action).toEqual(repositories[0]?.Action);
+    const plain = statementsOf(A, "--account", "111122223333", "a");
+    const others = (each: readonly Statement[]) => each.filter(({ Sid }) => !Sid.startsWith("Repositories"));
+    expect(others(statements).toSorted(bySid)).toEqual(others(plain).toSorted(bySid));
+  });
+
+  test("and takes more of them than a role has by default", () => {
+    const { documents, err, length } = documentsOf(900);
+    expect(err).toBe(
+      `the policy for a has ${length} characters, a managed policy holds 6144: it is a list of ${documents.length} documents, more than the 10 managed policies that a role has by default: have that quota raised, or make several pipelines of it\n`,
+    );
+  });
 });
+
+const bySid = (a: Statement, b: Statement) => a.Sid.localeCompare(b.Sid);
 
 test.each<[string[], number, string]>([
   [["c"], 2, "there is no pipeline c, the file has a\n"],
