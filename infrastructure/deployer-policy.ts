@@ -323,8 +323,18 @@ function renderLetGo({ name, retired, services }: PipelineConfig, arns: Arns): S
 function renderKey({ encryption, tools }: PipelineConfig): Statement[] {
   const Resource = [encryption.kmsKey, tools.kmsKey].filter((key) => key !== undefined);
   if (Resource.length === 0) return [];
-  const Action = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"];
-  return [{ Sid: "UseKeys", Effect: "Allow", Action, Resource }];
+  const Action = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"];
+  return [
+    { Sid: "UseKeys", Effect: "Allow", Action, Resource },
+    {
+      Sid: "GrantByKeys",
+      Effect: "Allow",
+      Action: "kms:CreateGrant",
+      Resource,
+      // To services on behalf of the deployer, and to nobody else: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource
+      Condition: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+    },
+  ];
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */
@@ -352,14 +362,14 @@ function renderState({ backend, region }: PipelineConfig): Statement[] {
   const bucket = `arn:${arnPartition(region)}:s3:::${backend.bucket}`;
   const keys = [key, ...(workspaceKeyPrefix === undefined ? [] : [`${workspaceKeyPrefix}/*/${key}`])];
   const states = keys.map((each) => `${bucket}/${each}`);
+  const locks = lockfile ? states.map((state) => `${state}.tflock`) : [];
   return [
     { Sid: "FindState", Effect: "Allow", Action: "s3:ListBucket", Resource: bucket },
-    {
-      Sid: "KeepState",
-      Effect: "Allow",
-      Action: ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-      Resource: states.flatMap((state) => (lockfile ? [state, `${state}.tflock`] : [state])),
-    },
+    { Sid: "KeepState", Effect: "Allow", Action: ["s3:GetObject", "s3:PutObject"], Resource: [...states, ...locks] },
+    // A state without resources is still an object: just the lock is deleted.
+    ...(lockfile
+      ? [{ Sid: "Unlock", Effect: "Allow", Action: "s3:DeleteObject", Resource: locks } satisfies Statement]
+      : []),
     ...renderStateKey(backend.kmsKey),
   ];
 }

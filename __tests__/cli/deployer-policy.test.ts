@@ -172,8 +172,15 @@ vpc: { id: vpc-01234567, subnets: [subnet-01234567], securityGroups: [sg-0123456
     {
       Sid: "UseKeys",
       Effect: "Allow",
-      Action: ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"],
+      Action: ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"],
       Resource: [key],
+    },
+    {
+      Sid: "GrantByKeys",
+      Effect: "Allow",
+      Action: "kms:CreateGrant",
+      Resource: [key],
+      Condition: { Bool: { "kms:GrantIsForAWSResource": "true" } },
     },
     {
       Sid: "FindNetwork",
@@ -185,8 +192,14 @@ vpc: { id: vpc-01234567, subnets: [subnet-01234567], securityGroups: [sg-0123456
     {
       Sid: "KeepState",
       Effect: "Allow",
-      Action: ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+      Action: ["s3:GetObject", "s3:PutObject"],
       Resource: ["arn:aws:s3:::our-state/a.tfstate", "arn:aws:s3:::our-state/a.tfstate.tflock"],
+    },
+    {
+      Sid: "Unlock",
+      Effect: "Allow",
+      Action: "s3:DeleteObject",
+      Resource: ["arn:aws:s3:::our-state/a.tfstate.tflock"],
     },
   ]);
 });
@@ -387,7 +400,7 @@ describe("with the configuration before", () => {
 describe("the state", () => {
   const stateStatements = (options: string) =>
     statementsOf(`${A}backend: { s3: { bucket: our-state, ${options} } }\n`, "a")
-      .filter(({ Sid }) => Sid.includes("State"))
+      .filter(({ Sid }) => /State|Unlock/.test(Sid))
       .map(({ Sid, Resource }) => [Sid, Resource]);
   const bucket = "arn:aws:s3:::our-state";
 
