@@ -360,7 +360,8 @@ function renderState({ backend, region }: PipelineConfig): Statement[] {
     return [{ Sid: "BecomeStateWriter", Effect: "Allow", Action: "sts:AssumeRole", Resource: assumeRole }];
   }
   const bucket = `arn:${arnPartition(region)}:s3:::${backend.bucket}`;
-  const keys = [key, ...(workspaceKeyPrefix === undefined ? [] : [`${workspaceKeyPrefix}/*/${key}`])];
+  // Other workspaces than default: https://developer.hashicorp.com/terraform/language/backend/s3#workspace_key_prefix
+  const keys = [key, `${workspaceKeyPrefix ?? "env:"}/*/${key}`];
   const states = keys.map((each) => `${bucket}/${each}`);
   const locks = lockfile ? states.map((state) => `${state}.tflock`) : [];
   return [

@@ -193,13 +193,18 @@ vpc: { id: vpc-01234567, subnets: [subnet-01234567], securityGroups: [sg-0123456
       Sid: "KeepState",
       Effect: "Allow",
       Action: ["s3:GetObject", "s3:PutObject"],
-      Resource: ["arn:aws:s3:::our-state/a.tfstate", "arn:aws:s3:::our-state/a.tfstate.tflock"],
+      Resource: [
+        "arn:aws:s3:::our-state/a.tfstate",
+        "arn:aws:s3:::our-state/env:/*/a.tfstate",
+        "arn:aws:s3:::our-state/a.tfstate.tflock",
+        "arn:aws:s3:::our-state/env:/*/a.tfstate.tflock",
+      ],
     },
     {
       Sid: "Unlock",
       Effect: "Allow",
       Action: "s3:DeleteObject",
-      Resource: ["arn:aws:s3:::our-state/a.tfstate.tflock"],
+      Resource: ["arn:aws:s3:::our-state/a.tfstate.tflock", "arn:aws:s3:::our-state/env:/*/a.tfstate.tflock"],
     },
   ]);
 });
