@@ -76,8 +76,9 @@ const NEEDS: Readonly<Record<string, readonly Needs[]>> = {
       "GetObjectVersion",
       "PutObject",
     ),
-    // To delete every version.
-    of("s3", "toolsBucket", "ListBucketVersions"),
+    // To be told that the object is gone, and not just refused; to delete every version.
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    of("s3", "toolsBucket", "ListBucket", "ListBucketVersions"),
   ],
   aws_ssm_parameter: [
     of("ssm", "parameters", "AddTagsToResource", "DeleteParameter", "GetParameter", "GetParameters", "PutParameter"),

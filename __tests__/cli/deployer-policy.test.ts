@@ -161,6 +161,18 @@ defaults: { repository: { existing: "p/{service}" } }
   ]);
 });
 
+test("a tools bucket of others is listed, so that a zip that is missing is known to be", () => {
+  const statements = statementsOf(`${A}tools: { bucket: { existing: our-tools }, prefix: a/ }\n`, "a");
+  expect(statements.filter(({ Resource }) => Resource === "arn:aws:s3:::our-tools")).toEqual([
+    {
+      Sid: "ToolsBucket",
+      Effect: "Allow",
+      Action: ["s3:ListBucket", "s3:ListBucketVersions"],
+      Resource: "arn:aws:s3:::our-tools",
+    },
+  ]);
+});
+
 test("the state, the keys and the network are in it where there are some", () => {
   const key = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000001";
   const more = `backend: { s3: { bucket: our-state } }
@@ -354,6 +366,18 @@ describe("with the configuration before", () => {
         Effect: "Allow",
         Action: ["ecr:DeleteRepositoryPolicy", "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy"],
         Resource: ["arn:aws:ecr:us-east-1:111122223333:repository/api"],
+      },
+    ]);
+  });
+
+  test("nobody is let to a key that goes", () => {
+    const key = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000001";
+    expect(addedFor(`${A}encryption: { kmsKey: "${key}" }\n`, A)).toEqual([
+      {
+        Sid: "UseKeysBefore",
+        Effect: "Allow",
+        Action: ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"],
+        Resource: [key],
       },
     ]);
   });
