@@ -20,7 +20,7 @@ const HELP = `npm run preflight -- [PIPELINE] [--plan FILE] [--json]
 npm run preflight -- --adopt [PIPELINE]
 
 Looks in the account for what synth cannot know, and changes nothing there: the state's bucket and who locks the state, an existing bucket and
-what it reports, an existing topic and its policy.
+what it reports, an existing topic and its policy. With the credentials of its surroundings: a role of provider.assumeRole is not assumed.
 
   PIPELINE     name of one pipeline of the file; default all, needed with --plan and --adopt where there are several
   --plan FILE  what terraform show -json printed of a plan: refused where it would drop or change a notification that is not the
@@ -108,6 +108,7 @@ async function check({ file, pipeline, plan: planFile, json }: Options, output: 
     const account = openAccount(config.region);
     try {
       const report = merge(
+        describeCredentials(config),
         await checkState(config),
         await checkBucket(config, account),
         await checkTopic(config, account),
@@ -123,6 +124,13 @@ async function check({ file, pipeline, plan: planFile, json }: Options, output: 
   }
   print({ errors, notes, imports }, json, output);
   return errors.length + imports.length > 0 ? 1 : 0;
+}
+
+/** Terraform goes on to a role that nobody takes here, and that may lie in another account. */
+function describeCredentials({ provider: { assumeRole } }: PipelineConfig): Report {
+  if (assumeRole === undefined) return { errors: [], notes: [] };
+  const rule = `was not assumed: what follows is of the account that the credentials here lead to; take those of ${assumeRole.roleArn} to look where Terraform does`;
+  return { errors: [], notes: [{ path: ["provider", "assumeRole"], rule }] };
 }
 
 async function checkPlan(plan: Plan | undefined, config: PipelineConfig, account: Account): Promise<Report> {

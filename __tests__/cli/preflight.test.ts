@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { preflightCommand } from "../../cli/preflight";
@@ -6,6 +7,7 @@ import { importLine } from "../../cli/preflight/imports";
 import { findLosses, isOwn, othersOf } from "../../cli/preflight/notifications";
 import { PlanError, readPlan, type ResourceChange } from "../../cli/preflight/plan";
 import type { BucketNotifications, NotificationEntry } from "../../config/notifications";
+import { LoopbackServer } from "../support/loopback";
 import { thrownBy } from "../support/thrown";
 
 const THUMBNAILS: NotificationEntry = {
@@ -116,6 +118,112 @@ test.each<[Partial<NotificationEntry>, boolean]>([
 test("an import is a line for a shell", () => {
   const line = importLine({ address: "aws_sqs_queue.it", id: "http://127.0.0.1/1/images_drops" });
   expect(line).toBe("terraform import 'aws_sqs_queue.it' 'http://127.0.0.1/1/images_drops'");
+});
+
+describe("what an account shows", () => {
+  /** Answers by `METHOD path?query` of S3, with its statuses and names of errors. */
+  class FakeS3 extends LoopbackServer {
+    answers: Readonly<Record<string, readonly [status: number, body?: string]>> = {};
+    readonly asked: string[] = [];
+
+    protected override answer({ method = "", url = "" }: IncomingMessage, response: ServerResponse): Promise<void> {
+      const line = `${method} ${url}`;
+      this.asked.push(line);
+      const [status, body] = this.answers[line] ?? [500];
+      response.writeHead(status, { "content-type": "application/xml" }).end(body);
+      return Promise.resolve();
+    }
+  }
+
+  const folder = mkdtempSync(join(tmpdir(), "preflight-account-"));
+  const fake = new FakeS3();
+  const before = process.env;
+  beforeAll(async () => {
+    await fake.start();
+    const keys = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret", AWS_MAX_ATTEMPTS: "1" };
+    process.env = { ...before, ...keys, AWS_ENDPOINT_URL: fake.endpoint };
+  });
+  afterAll(async () => {
+    process.env = before;
+    rmSync(folder, { recursive: true });
+    await fake.close();
+  });
+
+  async function look(answers: FakeS3["answers"], ...lines: readonly string[]) {
+    fake.answers = answers;
+    fake.asked.length = 0;
+    const file = join(folder, "pipeline.yaml");
+    writeFileSync(file, ["name: images", "region: eu-west-1", "services: [api]", ...lines].join("\n"));
+    let err = "";
+    const code = await preflightCommand(["--file", file], { out: () => undefined, err: (text) => (err += text) });
+    return { code, err: err.replaceAll(`${folder}/`, ""), asked: [...fake.asked] };
+  }
+
+  const DENIED = [403, "<Error><Code>AccessDenied</Code></Error>"] as const;
+  const HEAD = "HEAD /theirs/";
+  const LOCATION = "GET /theirs/?location=";
+  const NOTIFICATION = "GET /theirs/?notification=";
+  const at = (constraint: string) =>
+    [
+      200,
+      `<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${constraint}</LocationConstraint>`,
+    ] as const;
+  const THEIRS = 'bucket: { existing: theirs, account: "444455556666" }';
+  const NOTE = "note: pipeline.yaml:4:11 bucket.existing:";
+
+  test("of a bucket of another account may be nothing, which is no error", async () => {
+    expect(await look({ [HEAD]: [403] }, THEIRS)).toStrictEqual({
+      code: 0,
+      err: `${NOTE} was not looked at, since account 444455556666 owns it and lets nobody here look: ask its owner whether it is there, in eu-west-1, and reports, got "theirs"\n`,
+      asked: [HEAD],
+    });
+  });
+
+  test("of a bucket of this account must be all", async () => {
+    expect(await look({ [HEAD]: [403] }, "bucket: { existing: theirs }")).toStrictEqual({
+      code: 1,
+      err: 'pipeline.yaml:4:11 bucket.existing: must be of this account, and these credentials may not look at it: ask its owner, or take others, got "theirs"\n',
+      asked: [HEAD],
+    });
+    const denied = await look({ [HEAD]: [200], [LOCATION]: DENIED }, "bucket: { existing: theirs }");
+    expect(denied).toMatchObject({ code: 2, err: expect.stringMatching(/^AWS could not be asked: /) as unknown });
+  });
+
+  test("of a bucket of another account is checked as far as it is shown", async () => {
+    const UNASKED = `${NOTE} was not asked what it reports, since its owner lets nobody here look: ask whether it does, got "theirs"\n`;
+    const asked = [HEAD, LOCATION, NOTIFICATION];
+    for (const location of [DENIED, at("eu-west-1")]) {
+      const answers = { [HEAD]: [200], [LOCATION]: location, [NOTIFICATION]: DENIED } as const;
+      expect(await look(answers, THEIRS)).toStrictEqual({ code: 0, err: UNASKED, asked });
+    }
+    expect(await look({ [HEAD]: [200], [LOCATION]: at("eu-central-1") }, THEIRS)).toMatchObject({
+      code: 1,
+      err: 'pipeline.yaml:4:11 bucket.existing: must lie in eu-west-1, the pipeline\'s region, and lies in eu-central-1, got "theirs"\n',
+    });
+    expect(await look({ [HEAD]: [404] }, THEIRS)).toMatchObject({
+      code: 1,
+      err: 'pipeline.yaml:4:11 bucket.existing: must exist: have its owner create it, or take bucket.name, got "theirs"\n',
+    });
+  });
+
+  test("with trigger cloudtrail it is not asked what it reports", async () => {
+    const trigger = "trigger: { cloudtrail: { trail: false } }";
+    const answers = { [HEAD]: [200], [LOCATION]: at("eu-west-1") } as const;
+    expect(await look(answers, "bucket: { existing: theirs }", trigger)).toStrictEqual({
+      code: 0,
+      err: "",
+      asked: [HEAD, LOCATION],
+    });
+  });
+
+  test("is of the credentials here, and not of the role that Terraform assumes", async () => {
+    const provider = 'provider: { assumeRole: { roleArn: "arn:aws:iam::111122223333:role/deploy" } }';
+    expect(await look({}, "bucket: own-drops", provider)).toStrictEqual({
+      code: 0,
+      err: "note: pipeline.yaml:5:13 provider.assumeRole: was not assumed: what follows is of the account that the credentials here lead to; take those of arn:aws:iam::111122223333:role/deploy to look where Terraform does\n",
+      asked: [],
+    });
+  });
 });
 
 describe("the command line", () => {

@@ -3,7 +3,7 @@ import type { Finding } from "../../config/findings";
 import { type BucketNotifications, entryIdPrefix } from "../../config/notifications";
 import { readOthers } from "../../config/others";
 import type { PipelineConfig } from "../../config/schema";
-import { type Account, type BucketSight, lookAt } from "./account";
+import { type Account, type BucketSight, lookAt, unlessMissing } from "./account";
 import { isOwn, othersOf, readNotifications } from "./notifications";
 import type { Report } from "./report";
 
@@ -15,22 +15,38 @@ const UNUSABLE: Readonly<Record<Exclude<BucketSight, "there">, (region: string) 
 
 /** Whether the existing bucket is there, in the right region, and reports what the trigger waits for. */
 export async function checkBucket(config: PipelineConfig, account: Account): Promise<Report> {
-  const { bucket, region } = config;
+  const { bucket, region, trigger } = config;
   if (!bucket.existing) return { errors: [], notes: [] };
   const at = (rule: string): Finding => ({ path: ["bucket", "existing"], rule, value: bucket.name });
+  const unseen = (rule: string): Report => ({ errors: [], notes: [at(rule)] });
+  // What another account's owner does not show may well be as it must.
+  const shown = <T>(asked: Promise<T>) => (bucket.account === undefined ? asked : unlessMissing(asked, "AccessDenied"));
   const sight = await lookAt(account.s3, bucket.name);
+  if (sight === "forbidden" && bucket.account !== undefined) {
+    return unseen(
+      `was not looked at, since account ${bucket.account} owns it and lets nobody here look: ask its owner whether it is there, in ${region}, and reports`,
+    );
+  }
   if (sight !== "there") return { errors: [at(UNUSABLE[sight](region))], notes: [] };
-  const { LocationConstraint } = await account.s3.send(new GetBucketLocationCommand({ Bucket: bucket.name }));
-  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
-  const found =
-    LocationConstraint === undefined ? "us-east-1" : LocationConstraint === "EU" ? "eu-west-1" : LocationConstraint;
+  const location = await shown(account.s3.send(new GetBucketLocationCommand({ Bucket: bucket.name })));
+  const found = location === undefined ? region : regionOf(location.LocationConstraint);
   if (found !== region) {
     return { errors: [at(`must lie in ${region}, the pipeline's region, and lies in ${found}`)], notes: [] };
   }
-  const current = await readNotifications(account.s3, bucket.name);
+  if (trigger.kind === "cloudtrail") return { errors: [], notes: [] };
+  const current = await shown(readNotifications(account.s3, bucket.name));
+  if (current === undefined) {
+    return unseen("was not asked what it reports, since its owner lets nobody here look: ask whether it does");
+  }
   return bucket.othersFile === undefined
     ? checkOwners(config, current, at)
     : checkAdopted(config, bucket.othersFile, current);
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html */
+function regionOf(constraint: string | undefined): string {
+  if (constraint === undefined) return "us-east-1";
+  return constraint === "EU" ? "eu-west-1" : constraint;
 }
 
 /** Whether the owner has done their part. */
@@ -39,7 +55,6 @@ function checkOwners(
   current: BucketNotifications,
   at: (rule: string) => Finding,
 ): Report {
-  if (trigger.kind === "cloudtrail") return { errors: [], notes: [] };
   if (trigger.kind === "eventbridge") {
     const rule =
       "must report to EventBridge and does not, so that no drop is noticed: its owner must add eventbridge = true to its aws_s3_bucket_notification, and where it was there, find out who replaced it";
