@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { preflightCommand } from "../../cli/preflight";
-import { importLine } from "../../cli/preflight/imports";
+import { findImports, importLine } from "../../cli/preflight/imports";
+import type { Account } from "../../cli/preflight/account";
 import { findLosses, isOwn, othersOf } from "../../cli/preflight/notifications";
 import { PlanError, readPlan, type ResourceChange } from "../../cli/preflight/plan";
 import type { BucketNotifications, NotificationEntry } from "../../config/notifications";
@@ -118,6 +121,51 @@ test.each<[Partial<NotificationEntry>, boolean]>([
 test("an import is a line for a shell", () => {
   const line = importLine({ address: "aws_sqs_queue.it", id: "http://127.0.0.1/1/images_drops" });
   expect(line).toBe("terraform import 'aws_sqs_queue.it' 'http://127.0.0.1/1/images_drops'");
+});
+
+describe("a rule that the plan would create", () => {
+  /** Has one rule, on one bus. */
+  class FakeEvents extends LoopbackServer {
+    constructor(private readonly rule: { readonly Name: string; readonly EventBusName: string }) {
+      super();
+    }
+
+    protected override async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      const there = JSON.stringify(await json(request)) === JSON.stringify(this.rule);
+      response.writeHead(there ? 200 : 400, { "content-type": "application/x-amz-json-1.1" });
+      response.end(JSON.stringify(there ? this.rule : { __type: "ResourceNotFoundException" }));
+    }
+  }
+
+  async function found(there: string, planned: object) {
+    const fake = await new FakeEvents({ Name: "images_drops", EventBusName: there }).start();
+    const credentials = { accessKeyId: "key", secretAccessKey: "secret" };
+    const events = new EventBridgeClient({ region: "us-east-1", endpoint: fake.endpoint, credentials });
+    try {
+      const rule = {
+        address: "aws_cloudwatch_event_rule.it",
+        mode: "managed",
+        type: "aws_cloudwatch_event_rule",
+      } as const;
+      const after = { name: "images_drops", ...planned };
+      const plan = { format_version: "1.2", resource_changes: [{ ...rule, change: { actions: ["create"], after } }] };
+      return await findImports(plan, { events } as unknown as Account);
+    } finally {
+      events.destroy();
+      await fake.close();
+    }
+  }
+
+  test.each([
+    ["default", {}, "default"],
+    ["default", { event_bus_name: "default" }, "default"],
+    ["partners", { event_bus_name: "partners" }, "partners"],
+    ["default", { event_bus_name: "partners" }, undefined],
+    ["partners", {}, undefined],
+  ])("and that is on bus %s is imported for %j from %p", async (there, planned, bus) => {
+    const imports = bus === undefined ? [] : [{ address: "aws_cloudwatch_event_rule.it", id: `${bus}/images_drops` }];
+    expect(await found(there, planned)).toStrictEqual(imports);
+  });
 });
 
 describe("what an account shows", () => {

@@ -85,9 +85,10 @@ const FINDERS: Readonly<Record<string, Find>> = {
     return (await unlessMissing(asked, "ResourceNotFoundException"))?.EventSourceMappings?.[0]?.UUID;
   },
   aws_cloudwatch_event_rule: async (planned, { events }) => {
-    const asked = events.send(new DescribeRuleCommand({ Name: planned("name") }));
+    const [Name, EventBusName] = [planned("name"), planned("event_bus_name") || "default"];
+    const asked = events.send(new DescribeRuleCommand({ Name, EventBusName }));
     const rule = await unlessMissing(asked, "ResourceNotFoundException");
-    return rule && `default/${planned("name")}`;
+    return rule && `${EventBusName}/${Name}`;
   },
   aws_cloudtrail: async (planned, { cloudtrail }) => {
     const asked = cloudtrail.send(new GetTrailCommand({ Name: planned("name") }));
