@@ -29,7 +29,7 @@ export function checkPipeline(draft: Draft): Finding[] {
     ...checkNames(config),
     ...checkTrigger(config),
     ...checkNotifications(config),
-    ...checkRetired(config),
+    ...checkRetired(config, draft.written.retired),
     ...checkKeys(draft),
     ...checkCompute(draft),
     ...checkStream(draft),

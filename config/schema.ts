@@ -335,6 +335,7 @@ export const pipelineSchema = z
       .meta({
         description:
           "Services that are gone from the list above and whose repositories stay, with their images, outside of this state.",
+        uniqueItems: true,
       })
       .default([]),
   })

@@ -35,3 +35,9 @@ test("a service is there or retired", () => {
   ]);
   expect(parsePipeline(pipeline({ retired: ["old", "a"] })).retired).toStrictEqual(["a", "old"]);
 });
+
+test("a retired service is listed once", () => {
+  expect(problemsOf(pipeline({ retired: ["old", "older", "old"] }))).toStrictEqual([
+    'retired[2]: must be listed once, got "old"',
+  ]);
+});
