@@ -21,21 +21,26 @@ function text({ min, max }: { readonly min: number; readonly max: number }) {
   return z.string().min(min, rule).max(max, rule);
 }
 
+/** Of what every JavaScript object has, the one word that the rules of names would take: CDKTF finds it among the children of any construct. */
+const NOT_CONSTRUCTOR = [
+  /^(?!constructor$)/,
+  "must not be constructor, which CDKTF cannot name anything by: take another name",
+] as const;
+
 /** No underscore: it ends the pipeline's name in the names of AWS resources (names.ts). */
 export const pipelineName = z
   .string()
   .regex(
     /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/,
     "must be lower-case letters and digits joined by single hyphens, the first a letter",
-  );
+  )
+  .regex(...NOT_CONSTRUCTOR);
 
 /** What a build project and a repository can both be called. */
 export const serviceName = z
   .string()
-  .regex(
-    /^[a-z0-9]+([-_][a-z0-9]+)*$/,
-    "must be lower-case letters and digits joined by single hyphens or underscores",
-  );
+  .regex(/^[a-z0-9]+([-_][a-z0-9]+)*$/, "must be lower-case letters and digits joined by single hyphens or underscores")
+  .regex(...NOT_CONSTRUCTOR);
 
 /** The prefixes of all partitions. https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html */
 export const region = z

@@ -41,3 +41,9 @@ test("a retired service is listed once", () => {
     'retired[2]: must be listed once, got "old"',
   ]);
 });
+
+test("a retired service has a name that CDKTF takes", () => {
+  expect(problemsOf(pipeline({ retired: ["old", "constructor"] }))).toStrictEqual([
+    'retired[1]: must not be constructor, which CDKTF cannot name anything by: take another name, got "constructor"',
+  ]);
+});

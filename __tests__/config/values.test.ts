@@ -7,6 +7,7 @@ const BUCKET_PREFIXES = "must not begin with xn--, sthree- or amzn-s3-demo-, whi
 const BUCKET_SUFFIXES = "must not end in -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3, which AWS keeps for itself";
 const PIPELINE_NAME = "must be lower-case letters and digits joined by single hyphens, the first a letter";
 const SERVICE_NAME = "must be lower-case letters and digits joined by single hyphens or underscores";
+const NOT_CONSTRUCTOR = "must not be constructor, which CDKTF cannot name anything by: take another name";
 const REPOSITORY = "must be lower-case letters and digits joined by single dots, hyphens, underscores and slashes";
 const PREFIX = "must be lower-case letters and digits ending in a slash, dot, hyphen or underscore, such as team/";
 const REGION = "must be an AWS region such as us-east-1 or cn-north-1";
@@ -99,7 +100,7 @@ describe("accepted values", () => {
     ["days of logs", logs, [1, 30, 3653]],
     ["tag keys", tagKey, ["a", "a".repeat(128), "cost center", "équipe:x", "awsome"]],
     ["tag values", tagValue, ["", "v".repeat(256)]],
-    ["service names", serviceName, ["ab", "test-jessie", "a_b-c", "7zip"]],
+    ["service names", serviceName, ["ab", "test-jessie", "a_b-c", "7zip", "constructors", "valueof"]],
     ["keys", key, [".zip", "a/b c/日本.zip", `${"k".repeat(1020)}.zip`, `${"é".repeat(510)}.zip`, "100%+1.zip"]],
     [
       "keys of every ending",
@@ -166,6 +167,7 @@ describe("refused values", () => {
         ["a--b", `${PIPELINE_NAME}, got "a--b"`],
         ["a-", `${PIPELINE_NAME}, got "a-"`],
         ["Images", `${PIPELINE_NAME}, got "Images"`],
+        ["constructor", `${NOT_CONSTRUCTOR}, got "constructor"`],
         [7, "must be a string, got 7"],
         [undefined, "is required"],
         ["sthree", `begins the name of the tools bucket, which ${BUCKET_PREFIXES}, got "sthree"`],
@@ -258,6 +260,8 @@ describe("refused values", () => {
         ["a.b", `${SERVICE_NAME}, got "a.b"`],
         ["a--b", `${SERVICE_NAME}, got "a--b"`],
         ["-a", `${SERVICE_NAME}, got "-a"`],
+        ["__proto__", `${SERVICE_NAME}, got "__proto__"`],
+        ["constructor", `${NOT_CONSTRUCTOR}, got "constructor"`],
         [5, "must be a service's name or a mapping, got 5"],
         [["api"], "must be a service's name or a mapping, got a list of 1"],
       ],
