@@ -12,6 +12,34 @@ export function checkKeys(draft: Draft): Finding[] {
   return [...lengths, ...(isDirect(draft.config.trigger) ? refusePatterns(draft) : findAmbiguity(draft))];
 }
 
+/** What S3 takes, and who wrote it probably did not mean. */
+export function warnKeys({ written, places }: Draft): Finding[] {
+  const rule = `holds a *, which stands for itself in a key: write ${ANYTHING} for one or more characters`;
+  const warn = (path: Finding["path"], key: string | undefined) =>
+    key?.includes("*") === true ? [{ path, rule, value: key }] : [];
+  return [
+    ...warn(["defaults", "key"], written.defaults.key),
+    ...written.services.flatMap((service, index) => warn(pathOf(places[index]), keyOf(service))),
+  ];
+}
+
+/** Digits alone are an account's, unless somebody has such a name on Docker Hub. */
+export function warnAccounts({ written, places }: Draft): Finding[] {
+  const rule = "looks like an account id and has not its 12 digits: no reference of ECR begins so";
+  const warn = (path: Finding["path"], account: string | undefined) =>
+    account !== undefined && /^[0-9]+$/.test(account) && account.length !== ACCOUNT_DIGITS
+      ? [{ path: [...path, "sourceAccount"], rule, value: account }]
+      : [];
+  return [
+    ...warn(["defaults"], written.defaults.sourceAccount),
+    ...written.services.flatMap((service, index) =>
+      typeof service === "string" ? [] : warn(["services", places[index] ?? index], service.sourceAccount),
+    ),
+  ];
+}
+
+const ACCOUNT_DIGITS = 12;
+
 /** A key that is made of placeholder and name was seen by no schema yet. */
 function checkResolved({ config, written, places }: Draft): Finding[] {
   return config.services.flatMap(({ key }, index) => {

@@ -4,7 +4,7 @@ import * as identifier from "./identifiers";
 
 /** A repository that is there already, beside the name alone of one to make. */
 const existingRepository = z.strictObject({
-  existing: field.repositoryName.meta({
+  existing: field.targetName.meta({
     description: "ECR repository to publish to as it is: its policies, tags and images' lifecycle stay its owner's.",
   }),
   account: identifier.accountId
@@ -13,7 +13,7 @@ const existingRepository = z.strictObject({
 });
 
 export const serviceRepository = z
-  .union([field.repositoryName, existingRepository], { error: "must be a repository's name or a mapping" })
+  .union([field.targetName, existingRepository], { error: "must be a repository's name or a mapping" })
   .meta({
     description:
       "ECR repository that the pipeline creates and publishes to, 2 to 256 characters; or one that exists. Default: <repositories.prefix><name>, or that of defaults",
@@ -24,6 +24,7 @@ export const defaultRepository = z
   .strictObject({
     existing: z
       .string()
+      .regex(/^(?![0-9]{12}\.dkr[.-]ecr[.-][^/]*\/)/, { error: field.hostRule })
       .regex(/\{service\}/, `must hold ${field.SERVICE}, so that each service has a repository of its own`)
       .meta({
         description:

@@ -82,6 +82,8 @@ const PLACEHOLDERS = [SERVICE, ANYTHING];
 
 /** An exact key, or a pattern of keys (core/key-pattern.ts). */
 export const dropKey = objectKey
+  .regex(/^(?![sS]3:\/\/)/, "must be the key without s3:// and the bucket, such as releases/api.zip")
+  .regex(/^(?!\/)/, "must not begin with a slash, which S3 takes for a part of the key: leave it out")
   .regex(/^([^{}]|\{service\}|\{anything\})*$/, { error: ({ input }) => bracesRule(String(input)) })
   .regex(/^(?!.*\{anything\}\{anything\})/, `must not hold ${ANYTHING} twice in a row`)
   .regex(
@@ -117,6 +119,16 @@ export const repositoryName = text(limits.REPOSITORY_NAME_LENGTH).regex(
   "must be lower-case letters and digits joined by single dots, hyphens, underscores and slashes",
 );
 
+const ECR_HOST = /^[0-9]{12}\.dkr[.-]ecr[.-][^/]*\//;
+
+/** A repository that images are published to, which an option of its own says the account of. */
+export const targetName = repositoryName.regex(/^(?![0-9]{12}\.dkr[.-]ecr[.-][^/]*\/)/, { error: hostRule });
+
+export function hostRule({ input }: { readonly input?: unknown }): string {
+  const name = String(input).replace(ECR_HOST, "");
+  return `must be the name without the registry's host, ${name}; for another account's say { existing: ${name}, account: "${String(input).slice(0, 12)}" }`;
+}
+
 /** What follows it is checked with it: prefix and service together are a repository's name. */
 export const repositoryPrefix = z
   .string()
@@ -137,6 +149,7 @@ export const archivePath = z
 /** What an image's reference may begin with. */
 export const sourceAccount = z
   .string()
+  .regex(/^(?!.*:\/\/)/, "must be without a scheme such as https://, which no image reference begins with")
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/,
     "must be the beginning of an image reference, such as an account id or a registry's host",

@@ -1,4 +1,5 @@
 import { checkCommands } from "./check-commands";
+import { warnAccounts, warnKeys } from "./check-keys";
 import { checkPipeline, warnPipeline } from "./checks";
 import { ConfigError } from "./errors";
 import { findingsOrOutput, toProblem, type Finding } from "./findings";
@@ -55,7 +56,7 @@ function check(draft: Draft, folder: string): Inspected {
   return {
     draft,
     findings: [...checkPipeline(draft), ...commands.errors],
-    warnings: [...warnPipeline(draft.config), ...commands.warnings],
+    warnings: [...warnPipeline(draft.config), ...warnKeys(draft), ...warnAccounts(draft), ...commands.warnings],
   };
 }
 

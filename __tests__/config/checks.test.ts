@@ -396,6 +396,25 @@ describe("warnings", () => {
     ]);
   });
 
+  test("a star in a key, which is a character like any other", () => {
+    const rule = "holds a *, which stands for itself in a key: write {anything} for one or more characters";
+    const text = file({ services: '[{ name: api, key: "a*.zip" }]', defaults: '{ key: "{service}/*.zip" }' });
+    expect(warnings(text)).toEqual([
+      `pipeline.yaml:4:25 services[0].key: ${rule}, got "a*.zip"`,
+      `pipeline.yaml:5:13 defaults.key: ${rule}, got "{service}/*.zip"`,
+    ]);
+  });
+
+  test("a sender's account that is too short", () => {
+    const rule = "looks like an account id and has not its 12 digits: no reference of ECR begins so";
+    const text = file({ services: '[{ name: api, sourceAccount: "1111" }]', defaults: '{ sourceAccount: "2222" }' });
+    expect(warnings(text)).toEqual([
+      `pipeline.yaml:4:25 services[0].sourceAccount: ${rule}, got "1111"`,
+      `pipeline.yaml:5:13 defaults.sourceAccount: ${rule}, got "2222"`,
+    ]);
+    expect(warnings(file({ defaults: '{ sourceAccount: "111122223333" }' }))).toEqual([]);
+  });
+
   test("packaging that a remote run cannot carry", () => {
     const backend = "{ cloud: { organization: acme } }";
     expect(warnings(file({ backend, packaging: "archive" }))).toEqual([

@@ -11,6 +11,18 @@ const NOT_AWS_MANAGED =
 const A_KEY =
   "must be the ARN of a KMS key by its id, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
+test("the host of a registry is no part of a repository's name", () => {
+  const host = "111122223333.dkr.ecr.us-east-1.amazonaws.com";
+  const rule = (name: string) =>
+    `must be the name without the registry's host, ${name}; for another account's say { existing: ${name}, account: "111122223333" }`;
+  expect(problemsOf(pipeline({ services: [{ name: "api", repository: { existing: `${host}/team/z` } }] }))).toEqual([
+    `services[0].repository.existing: ${rule("team/z")}, got "${host}/team/z"`,
+  ]);
+  expect(problemsOf(pipeline({ defaults: { repository: { existing: `${host}/{service}` } } }))).toEqual([
+    `defaults.repository.existing: ${rule("{service}")}, got "${host}/{service}"`,
+  ]);
+});
+
 describe("is refused", () => {
   test.each<[string, object, string[]]>([
     [

@@ -273,6 +273,11 @@ describe("refused values", () => {
         ["", `must not be empty, got ""`],
         ["a", `${ENDINGS}, got "a"`],
         ["azip", `${ENDINGS}, got "azip"`],
+        [
+          "s3://image-drops/a.zip",
+          'must be the key without s3:// and the bucket, such as releases/api.zip, got "s3://image-drops/a.zip"',
+        ],
+        ["/api.zip", 'must not begin with a slash, which S3 takes for a part of the key: leave it out, got "/api.zip"'],
         ["a.ZIP", `${ENDINGS}, got "a.ZIP"`],
         ["a.zip.gz", `${ENDINGS}, got "a.zip.gz"`],
         ["a.tar.bz2", `${ENDINGS}, got "a.tar.bz2"`],
@@ -378,6 +383,10 @@ describe("refused values", () => {
         ["Team/api", `${REPOSITORY}, got "Team/api"`],
         ["team//api", `${REPOSITORY}, got "team//api"`],
         ["team/api/", `${REPOSITORY}, got "team/api/"`],
+        [
+          "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/z",
+          'must be the name without the registry\'s host, team/z; for another account\'s say { existing: team/z, account: "111122223333" }, got "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/z"',
+        ],
         ["api:1", `${REPOSITORY}, got "api:1"`],
       ],
     ],
@@ -386,6 +395,10 @@ describe("refused values", () => {
       account,
       [
         ["", `must be the beginning of an image reference, such as an account id or a registry's host, got ""`],
+        [
+          "https://1111",
+          'must be without a scheme such as https://, which no image reference begins with, got "https://1111"',
+        ],
         ["1 2", `must be the beginning of an image reference, such as an account id or a registry's host, got "1 2"`],
         [123456789012, "must be a string, got 123456789012"],
       ],
