@@ -44,9 +44,15 @@ export function checkPipeline(draft: Draft): Finding[] {
       value: config.bucket.name,
     });
   }
+  const isNameTooLong = pipelineNameTooLong(config) !== undefined;
   config.services.forEach((service, index) => {
     const place = places[index] ?? index;
-    const findings = [...checkServiceNames(service, config), ...checkMovingTags(service), ...checkRepository(service)];
+    const findings = [
+      // What a pipeline's name leaves is told once that name fits.
+      ...(isNameTooLong ? [] : checkServiceNames(service, config)),
+      ...checkMovingTags(service),
+      ...checkRepository(service),
+    ];
     for (const option of ["name", "key", "repository"] as const) {
       const identity = option === "repository" ? repositoryOf(service) : service[option];
       const owner = unique[option].get(identity);
@@ -168,22 +174,26 @@ interface DerivedName {
 
 const ANY_ACCOUNT = "0".repeat(12);
 
-function checkNames({ name, region }: PipelineConfig): Finding[] {
+function checkNames(config: PipelineConfig): Finding[] {
+  const { name, region } = config;
+  const tooLong = pipelineNameTooLong(config);
+  if (tooLong) return [{ ...tooLong, path: ["name"] }];
+  const broken = brokenRule(bucketName, names(name).toolsBucket(ANY_ACCOUNT, region));
+  return broken === undefined
+    ? []
+    : [{ path: ["name"], rule: `begins the name of the tools bucket, which ${broken}`, value: name }];
+}
+
+function pipelineNameTooLong({ name, region }: PipelineConfig): Omit<Finding, "path"> | undefined {
   const derived = names(name);
-  const tools = derived.toolsBucket(ANY_ACCOUNT, region);
-  const tooLong = checkLength(name, [
-    { what: "tools bucket", name: tools, max: limits.BUCKET_NAME_LENGTH.max },
+  return checkLength(name, [
+    { what: "tools bucket", name: derived.toolsBucket(ANY_ACCOUNT, region), max: limits.BUCKET_NAME_LENGTH.max },
     { what: "function", name: derived.function, max: limits.FUNCTION_NAME_LENGTH.max },
     { what: "function's role", name: derived.startBuildRole, max: limits.ROLE_NAME_LENGTH.max },
     { what: "builds' role", name: derived.sharedBuildRole, max: limits.ROLE_NAME_LENGTH.max },
     { what: "queue", name: derived.queue, max: limits.QUEUE_NAME_LENGTH.max },
     { what: "dead letter queue", name: derived.deadLetterQueue, max: limits.QUEUE_NAME_LENGTH.max },
   ]);
-  if (tooLong) return [{ ...tooLong, path: ["name"] }];
-  const broken = brokenRule(bucketName, tools);
-  return broken === undefined
-    ? []
-    : [{ path: ["name"], rule: `begins the name of the tools bucket, which ${broken}`, value: name }];
 }
 
 function checkServiceNames({ name }: ServiceConfig, pipeline: PipelineConfig): Finding[] {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as field from "./fields";
+import { mappingOf } from "./findings";
 import * as limits from "./limits";
 
 const ARCHITECTURES = ["x86_64", "arm64"] as const;
@@ -46,15 +47,21 @@ const image = field.buildImage.meta({
 const DESCRIPTION = "Where the builds run.";
 
 export const serviceCompute = z
-  .strictObject({ type: type.optional(), architecture: architecture.optional(), image: image.optional() })
+  .strictObject(
+    { type: type.optional(), architecture: architecture.optional(), image: image.optional() },
+    { error: mappingOf("type") },
+  )
   .meta({ description: DESCRIPTION });
 
 export const defaultCompute = z
-  .strictObject({
-    type: type.default("BUILD_GENERAL1_SMALL"),
-    architecture: architecture.default("x86_64"),
-    image: image.optional(),
-  })
+  .strictObject(
+    {
+      type: type.default("BUILD_GENERAL1_SMALL"),
+      architecture: architecture.default("x86_64"),
+      image: image.optional(),
+    },
+    { error: mappingOf("type") },
+  )
   .meta({ description: DESCRIPTION })
   .prefault({});
 

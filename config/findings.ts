@@ -101,6 +101,16 @@ const TYPES: Readonly<Record<string, string>> = {
   record: "a mapping",
 };
 
+/** For a mapping in whose place a word is written: how the word is written as that option. */
+export const mappingOf =
+  (option: string) =>
+  ({ code, input }: z.core.$ZodRawIssue): string | undefined =>
+    code === "invalid_type" && typeof input === "string"
+      ? `must be a mapping: write { ${option}: ${input} }`
+      : undefined;
+
+const TEXT_RULE = "must be a string";
+
 /** Words for the issues that the schema leaves to zod. */
 function ruleOf(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "unrecognized_keys") {
@@ -158,5 +168,6 @@ function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
 }
 
 function isNoString(issue: z.core.$ZodIssue): boolean {
-  return issue.code === "invalid_type" && issue.expected === "string";
+  // Where a schema says more than that, quotes would not be enough.
+  return issue.code === "invalid_type" && issue.expected === "string" && issue.message === TEXT_RULE;
 }

@@ -17,12 +17,11 @@ const NEWEST_MAJOR = 7;
 /** Since when the provider knows `IMMUTABLE_WITH_EXCLUSION`. https://github.com/hashicorp/terraform-provider-aws/blob/main/CHANGELOG.md */
 const EXCLUSIONS_SINCE: Version = [6, 8, 0];
 
+const RANGE_RULE = 'must be a lower and an upper bound in this order, such as ">= 6.8.0, < 7.0.0"';
+
 export const providerVersionSchema = z
-  .string()
-  .regex(
-    /^>= \d+\.\d+(\.\d+)?, < \d+\.\d+(\.\d+)?$/,
-    'must be a lower and an upper bound in this order, such as ">= 6.8.0, < 7.0.0"',
-  )
+  .string({ error: RANGE_RULE })
+  .regex(/^>= \d+\.\d+(\.\d+)?, < \d+\.\d+(\.\d+)?$/, RANGE_RULE)
   .check((context) => {
     const [lower, upper] = bounds(context.value);
     if (compare(lower, OLDEST) < 0)

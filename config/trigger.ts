@@ -1,6 +1,6 @@
 import * as z from "zod";
 import * as field from "./fields";
-import { hasUnknownKey, oneOf } from "./findings";
+import { hasUnknownKey, mappingOf, oneOf } from "./findings";
 import * as identifier from "./identifiers";
 import * as limits from "./limits";
 
@@ -35,18 +35,21 @@ export type TriggerConfig =
 const KINDS = ["queue", "lambda", "topic", "eventbridge", "cloudtrail"] as const;
 
 const topic = z
-  .strictObject({
-    existing: field.topicName
-      .meta({
-        description:
-          "Name of a topic of the same account and region to take as it is: its policy stays its owner's. Default: a topic is made.",
-      })
-      .optional(),
-    rawDelivery: z
-      .boolean()
-      .meta({ description: "The queue gets what S3 wrote; false wraps it in SNS's envelope." })
-      .default(true),
-  })
+  .strictObject(
+    {
+      existing: field.topicName
+        .meta({
+          description:
+            "Name of a topic of the same account and region to take as it is: its policy stays its owner's. Default: a topic is made.",
+        })
+        .optional(),
+      rawDelivery: z
+        .boolean()
+        .meta({ description: "The queue gets what S3 wrote; false wraps it in SNS's envelope." })
+        .default(true),
+    },
+    { error: mappingOf("existing") },
+  )
   .meta({ description: "S3, SNS, SQS, Lambda: for a bucket whose events fan out." });
 
 const eventbridge = z
@@ -92,8 +95,21 @@ const cloudtrail = z
     description: "CloudTrail, EventBridge, CodeBuild: for accounts that only have a trail; keys must be exact.",
   });
 
+/** A word that stands alone, known to be told so. */
+const withoutOptions = (kind: (typeof KINDS)[number]) =>
+  z
+    .never({ error: `has no options: write trigger: ${kind}` })
+    .meta({ description: `Refused: ${kind} has no options, and stands as a word.` })
+    .optional();
+
 const options = z
-  .strictObject({ topic: topic.optional(), eventbridge: eventbridge.optional(), cloudtrail: cloudtrail.optional() })
+  .strictObject({
+    queue: withoutOptions("queue"),
+    lambda: withoutOptions("lambda"),
+    topic: topic.optional(),
+    eventbridge: eventbridge.optional(),
+    cloudtrail: cloudtrail.optional(),
+  })
   .check((context) => {
     const { topic: ownTopic, eventbridge: ownEvents, cloudtrail: ownTrail } = context.value;
     const kinds = [ownTopic, ownEvents, ownTrail].filter((kind) => kind !== undefined);

@@ -209,6 +209,13 @@ describe("a trigger and its services", () => {
 });
 
 describe("names derived from pipeline and service", () => {
+  test("a pipeline's name that is too long is the one finding", () => {
+    const name = "a".repeat(60);
+    expect(problemsOf(pipeline({ name }))).toEqual([
+      `name: must be at most 34 characters here, so that the name of its tools bucket (<name>-tools-000000000000-us-east-1) is at most 63, got "${name}"`,
+    ]);
+  });
+
   test.each([
     ["us-east-1", 34],
     ["ap-northeast-1", 29],

@@ -121,10 +121,32 @@ describe("what YAML made of it", () => {
     ["key: ~", "key: must be a string, got nothing"],
     ["buildTimeout: '30'", 'buildTimeout: must be a whole number, got "30"'],
     ["buildTimeout: .inf", "buildTimeout: must be a whole number, got Infinity"],
-    ["compute: BUILD_GENERAL1_SMALL", 'compute: must be a mapping, got "BUILD_GENERAL1_SMALL"'],
+    [
+      "compute: BUILD_GENERAL1_SMALL",
+      'compute: must be a mapping: write { type: BUILD_GENERAL1_SMALL }, got "BUILD_GENERAL1_SMALL"',
+    ],
   ])("%s", (line, problem) => {
     const problems = loadProblems(`${HEAD}services:\n  - name: api\n    ${line}\n`);
     expect(problems.map((text) => text.replace(/^pipeline\.yaml:6:\d+ services\[0\]\./, ""))).toEqual([problem]);
+  });
+
+  test.each([
+    ["trigger: { queue: {} }", "5:12 trigger.queue: has no options: write trigger: queue, got an empty mapping"],
+    ["trigger: { lambda: {} }", "5:12 trigger.lambda: has no options: write trigger: lambda, got an empty mapping"],
+    [
+      "trigger: { topic: image-events }",
+      '5:12 trigger.topic: must be a mapping: write { existing: image-events }, got "image-events"',
+    ],
+    [
+      "defaults: { compute: BUILD_LAMBDA_1GB }",
+      '5:13 defaults.compute: must be a mapping: write { type: BUILD_LAMBDA_1GB }, got "BUILD_LAMBDA_1GB"',
+    ],
+    [
+      "providerVersion: 6",
+      '5:1 providerVersion: must be a lower and an upper bound in this order, such as ">= 6.8.0, < 7.0.0", got 6',
+    ],
+  ])("%s", (line, problem) => {
+    expect(loadProblems(`${HEAD}services: [api]\n${line}\n`)).toEqual([`pipeline.yaml:${problem}`]);
   });
 
   test("a service named by a number", () => {

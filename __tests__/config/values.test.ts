@@ -657,8 +657,8 @@ describe("mappings", () => {
       "a trigger misspelt in a mapping, and one that has no options",
       pipeline({ trigger: { event_bridge: {}, queue: {} } }),
       [
+        "trigger.queue: has no options: write trigger: queue, got an empty mapping",
         "trigger.event_bridge: is not a known key, did you mean eventbridge?",
-        "trigger.queue: is not a known key; known here: topic, eventbridge, cloudtrail",
       ],
     ],
     [
