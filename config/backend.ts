@@ -106,19 +106,32 @@ const cloud = z
   })
   .meta({ not: { required: ["workspace", "tags"] }, description: "State and runs in HCP Terraform." });
 
+const EMPTY_RULE = "must be a mapping, which may be empty: write { local: {} }";
+
 export const backendSchema = z
-  .strictObject({
-    s3: s3.optional(),
-    cloud: cloud.optional(),
-    local: z
-      .strictObject({
-        path: field.relativePath
-          .meta({ description: "State file, relative to the project's folder. Default: terraform.<pipeline>.tfstate" })
-          .optional(),
-      })
-      .meta({ description: "State in a file of this machine, for trying out." })
-      .optional(),
-  })
+  .strictObject(
+    {
+      s3: s3.optional(),
+      cloud: cloud.optional(),
+      local: z
+        .strictObject(
+          {
+            path: field.relativePath
+              .meta({
+                description: "State file, relative to the project's folder. Default: terraform.<pipeline>.tfstate",
+              })
+              .optional(),
+          },
+          { error: ({ code, input }) => (code === "invalid_type" && input !== undefined ? EMPTY_RULE : undefined) },
+        )
+        .meta({ description: "State in a file of this machine, for trying out." })
+        .optional(),
+    },
+    {
+      error: ({ code, input }) =>
+        code === "invalid_type" && input === "local" ? "must be a mapping: write { local: {} }" : undefined,
+    },
+  )
   .check((context) => {
     const { s3: inS3, cloud: inCloud, local: inFile } = context.value;
     const kinds = [inS3, inCloud, inFile].filter((kind) => kind !== undefined);

@@ -47,3 +47,10 @@ test("a retired service has a name that CDKTF takes", () => {
     'retired[1]: must not be constructor, which CDKTF cannot name anything by: take another name, got "constructor"',
   ]);
 });
+
+test.each<[unknown, string]>([
+  ["local", 'backend: must be a mapping: write { local: {} }, got "local"'],
+  [{ local: null }, "backend.local: must be a mapping, which may be empty: write { local: {} }, got nothing"],
+])("backend %j is told how a local state is written", (backend, problem) => {
+  expect(problemsOf(pipeline({ backend }))).toStrictEqual([problem]);
+});
