@@ -105,6 +105,23 @@ export function imageMismatch(compute: ComputeConfig): string | undefined {
   return `must go together: ${compute.image} is an image for ${made.architecture} on ${made.kind}, type ${compute.type} with architecture ${compute.architecture} needs one for ${compute.architecture} on ${kind}, such as ${fitting}`;
 }
 
+/** A repository of a private ECR registry, as the name of an image in it tells. */
+export interface PrivateRepository {
+  /** All but tag and digest: `<account>.dkr.ecr.<region>.<suffix>/<repository>`. */
+  readonly url: string;
+  readonly account: string;
+  readonly region: string;
+  readonly repository: string;
+}
+
+/** Where a build image lies in private ECR; nothing where it comes from elsewhere. */
+export function privateRepository({ image }: Pick<ComputeConfig, "image">): PrivateRepository | undefined {
+  const [, url, account, region, repository] =
+    /^(([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z0-9.-]+\/([^:@]+))/.exec(image) ?? [];
+  if (url === undefined || account === undefined || region === undefined || repository === undefined) return undefined;
+  return { url, account, region, repository };
+}
+
 /**
  * CodeBuild can choose among several versions of a runtime. Its images for EC2 can; images of one's own cannot, and those for Lambda
  * hold a single version and no list of others.

@@ -35,6 +35,11 @@ export const providerSchema = z
   .meta({ description: "Terraform's AWS provider." })
   .prefault({});
 
+/** The account that the pipeline is in, where the configuration tells: Terraform stops in any other. */
+export function ownAccount({ allowedAccountIds }: ProviderConfig): string | undefined {
+  return allowedAccountIds.length === 1 ? allowedAccountIds[0] : undefined;
+}
+
 export function resolveProvider({
   assumeRole,
   allowedAccountIds = [],

@@ -1,5 +1,6 @@
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { privateRepository } from "../config/compute";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { renderPattern } from "../core/key-pattern";
 import type { DropBucket } from "./drop-bucket";
@@ -7,7 +8,7 @@ import { keysOfObjects, mayUseKeys } from "./encryption";
 import type { LogGroup } from "./log-group";
 import { mayRunInVpc } from "./network";
 import { exactly, type Statement, trustPolicy } from "./policies";
-import { pushActions, repositoryArn } from "./registry";
+import { imageRepositoryArn, PULL, pushActions, repositoryArn } from "./registry";
 import { createRole, type Role } from "./role";
 import type { Surroundings } from "./surroundings";
 import type { Tools } from "./tools";
@@ -97,6 +98,7 @@ function renderPermissions(props: BuildRoleProps): Statement[] {
     },
     ...renderPushes(props),
     ...renderMounts(props),
+    ...renderImagePulls(props),
     {
       Sid: "WriteLogs",
       Effect: "Allow",
@@ -140,9 +142,20 @@ function renderMounts({ pipeline, services, surroundings }: BuildRoleProps): Sta
     {
       Sid: "MountLayers",
       Effect: "Allow",
-      // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
-      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      Action: PULL,
       Resource: [...others].toSorted(),
     },
   ];
+}
+
+/** Lets CodeBuild pull what the builds run in, where that lies in private ECR: it does so by the role that the build gets. */
+function renderImagePulls({ services, surroundings }: BuildRoleProps): Statement[] {
+  const repositories = new Set(
+    services.flatMap(({ compute }) => {
+      const repository = privateRepository(compute);
+      return repository === undefined ? [] : [imageRepositoryArn(repository, surroundings)];
+    }),
+  );
+  if (repositories.size === 0) return [];
+  return [{ Sid: "PullBuildImages", Effect: "Allow", Action: PULL, Resource: [...repositories].toSorted() }];
 }

@@ -1,11 +1,16 @@
 import { EcrRepositoryPolicy } from "@cdktf/provider-aws/lib/ecr-repository-policy";
 import type { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
 import { Construct } from "constructs";
+import { type PrivateRepository, privateRepository } from "../config/compute";
+import { ownAccount } from "../config/provider";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { letGo } from "./let-go";
-import { policyDocument } from "./policies";
+import { policyDocument, type Statement } from "./policies";
 import { buildRoles, fromRoles } from "./role-names";
 import type { Surroundings } from "./surroundings";
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html */
+export const PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] as const;
 
 /** Of the account that the repository is in. */
 export function repositoryArn(
@@ -13,6 +18,14 @@ export function repositoryArn(
   surroundings: Surroundings,
 ): string {
   return surroundings.arn("ecr", `repository/${repository}`, registryAccount);
+}
+
+/** Of a repository of build images, which may lie in another region. */
+export function imageRepositoryArn(
+  { account, region, repository }: PrivateRepository,
+  surroundings: Surroundings,
+): string {
+  return surroundings.arn("ecr", `repository/${repository}`, account, region);
 }
 
 /**
@@ -38,16 +51,50 @@ export function pushActions(
 
 /** Tells the owners of repositories in other accounts what their policies must say; within an account, the roles' own policies suffice. */
 export function addRepositoryPolicies(config: PipelineConfig, surroundings: Surroundings): void {
+  const statements = new Map<string, Statement[]>();
+  const add = (repository: string, services: readonly ServiceConfig[], Sid: string, Action: Statement["Action"]) => {
+    const known = statements.get(repository) ?? [];
+    const roles = fromRoles(rolesOf(services, config, surroundings), surroundings);
+    statements.set(repository, [...known, { Sid, Effect: "Allow", ...roles, Action }]);
+  };
   for (const service of config.services) {
-    const { name, repository, registryAccount } = service;
+    const { repository, registryAccount } = service;
     if (registryAccount === undefined) continue;
-    surroundings.forOthers.repositoryPolicy(`${registryAccount}/${repository}`, {
-      Sid: "PushImages",
-      Effect: "Allow",
-      ...fromRoles(buildRoles(config, surroundings, name), surroundings),
-      Action: pushActions([service], config.publisher),
-    });
+    add(`${registryAccount}/${repository}`, [service], "PushImages", pushActions([service], config.publisher));
   }
+  for (const [repository, services] of groupBy(config.services, (service) => buildImageOf(service, config)))
+    add(repository, services, "PullBuildImages", PULL);
+  for (const [repository, policy] of statements) surroundings.forOthers.repositoryPolicy(repository, ...policy);
+}
+
+/** The repository of a service's build image where it is another account's, as the output names it. */
+function buildImageOf({ compute }: ServiceConfig, { region, provider }: PipelineConfig): readonly string[] {
+  const image = privateRepository(compute);
+  if (image === undefined || image.account === ownAccount(provider)) return [];
+  // A repository of the same name in another region has a policy of its own.
+  return [image.region === region ? `${image.account}/${image.repository}` : image.url];
+}
+
+/** ARNs of the roles that build these services; a pattern where it is all of them, so that the policy holds any number. */
+function rolesOf(
+  services: readonly ServiceConfig[],
+  config: PipelineConfig,
+  surroundings: Surroundings,
+): string | readonly string[] {
+  const [first, ...others] = services;
+  if (first === undefined || typeof config.roles.builds !== "string" || config.roles.builds === "shared")
+    return buildRoles(config, surroundings);
+  if (others.length === 0) return buildRoles(config, surroundings, first.name);
+  if (services.length === config.services.length) return buildRoles(config, surroundings);
+  return services.map(({ name }) => buildRoles(config, surroundings, name));
+}
+
+/** By each of the keys that an item has, in the order of the first. */
+function groupBy<Item>(items: readonly Item[], keysOf: (item: Item) => readonly string[]): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items)
+    for (const key of new Set(keysOf(item))) groups.set(key, [...(groups.get(key) ?? []), item]);
+  return groups;
 }
 
 /**
@@ -68,8 +115,7 @@ export function allowPulls(
       Sid: "PullImages",
       Effect: "Allow",
       Principal: { AWS: accounts.toSorted().map((account) => surroundings.globalArn("iam", "root", account)) },
-      // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
-      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      Action: PULL,
     }),
   });
 }

@@ -7,7 +7,7 @@ import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy
 import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
 import { Annotations } from "cdktf";
 import { Construct } from "constructs";
-import { isLambdaCompute } from "../config/compute";
+import { isLambdaCompute, privateRepository } from "../config/compute";
 import { names } from "../config/names";
 import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
 import { accept } from "./accept";
@@ -127,6 +127,9 @@ function renderProject(props: ServiceProps, repository: string, role: Role): Omi
       type: service.compute.environmentType,
       computeType: service.compute.type,
       image: service.compute.image,
+      // By itself CodeBuild pulls by an identity of its own, which the repository's policy would have to name and which reaches no other
+      // account. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_ProjectEnvironment.html
+      ...(privateRepository(service.compute) && { imagePullCredentialsType: "SERVICE_ROLE" }),
       privilegedMode: PUBLISHERS[pipeline.publisher].privileged,
       environmentVariable: renderVariables(props, repository),
     },

@@ -36,9 +36,9 @@ export class Surroundings extends Construct {
     return `${account}.dkr.ecr.${this.region}.${this.#dnsSuffix}`;
   }
 
-  /** ARN of a thing of this region, and of this account unless said otherwise; made of names, it can be known before the thing exists. */
-  arn(service: string, resource: string, account = this.account): string {
-    return `arn:${this.partition}:${service}:${this.region}:${account}:${resource}`;
+  /** ARN of a thing of this account and region unless said otherwise; made of names, it can be known before the thing exists. */
+  arn(service: string, resource: string, account = this.account, region = this.region): string {
+    return `arn:${this.partition}:${service}:${region}:${account}:${resource}`;
   }
 
   /** ARN of a thing that belongs to an account and to no region. */

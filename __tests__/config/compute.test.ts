@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { privateRepository } from "../../config/compute";
 import { parsePipeline } from "../../config/parse";
 import { loadProblems, loadText, pipeline, problemsOf, service } from "./make";
 
@@ -196,5 +197,34 @@ describe("a region that was not known to offer Lambda compute", () => {
   test("is none where it is known, or where nobody asks for it", () => {
     expect(warnings("eu-west-1", "{ type: BUILD_LAMBDA_1GB }")).toEqual([]);
     expect(warnings("eu-north-1", "{ architecture: arm64 }")).toEqual([]);
+  });
+});
+
+describe("an image in private ECR", () => {
+  const HOST = "777788889999.dkr.ecr.cn-north-1.amazonaws.com.cn";
+  const DIGEST = `sha256:${"0".repeat(64)}`;
+
+  test.each(["", ":22", `@${DIGEST}`, `:22@${DIGEST}`])("tells its repository: team/node%s", (version) => {
+    expect(privateRepository({ image: `${HOST}/team/node${version}` })).toStrictEqual({
+      url: `${HOST}/team/node`,
+      account: "777788889999",
+      region: "cn-north-1",
+      repository: "team/node",
+    });
+  });
+
+  test.each([
+    X86,
+    "public.ecr.aws/docker/library/node:22",
+    "node:22",
+    "registry.example/node:22",
+    // Of no account.
+    "77778888999.dkr.ecr.us-east-1.amazonaws.com/node:22",
+    // Through another registry.
+    "mirror.example/777788889999.dkr.ecr.us-east-1.amazonaws.com/node:22",
+    // Without a repository.
+    "777788889999.dkr.ecr.us-east-1.amazonaws.com",
+  ])("is none: %s", (image) => {
+    expect(privateRepository({ image })).toBeUndefined();
   });
 });
