@@ -62,9 +62,24 @@ export function addRepositoryPolicies(config: PipelineConfig, surroundings: Surr
     if (registryAccount === undefined) continue;
     add(`${registryAccount}/${repository}`, [service], "PushImages", pushActions([service], config.publisher));
   }
+  for (const [repository, services] of groupBy(config.services, (service) => mountsOf(service, config)))
+    add(repository, services, "MountLayers", PULL);
   for (const [repository, services] of groupBy(config.services, (service) => buildImageOf(service, config)))
     add(repository, services, "PullBuildImages", PULL);
   for (const [repository, policy] of statements) surroundings.forOthers.repositoryPolicy(repository, ...policy);
+}
+
+/** Repositories of another account that a service's builds take layers from, as the output names them; not those that they push to. */
+function mountsOf({ name, stream, registryAccount }: ServiceConfig, { publisher, roles, services }: PipelineConfig) {
+  if (publisher !== "stream" || registryAccount === undefined) return [];
+  const pushed = new Set(
+    services
+      .filter((other) => other.registryAccount === registryAccount && (roles.builds !== "own" || other.name === name))
+      .map(({ repository }) => repository),
+  );
+  return stream.mountFrom
+    .filter((repository) => !pushed.has(repository))
+    .map((repository) => `${registryAccount}/${repository}`);
 }
 
 /** The repository of a service's build image where it is another account's, as the output names it. */

@@ -400,6 +400,41 @@ describe("an existing repository", () => {
       ),
     );
   });
+
+  const MOUNT = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+  const role = (name: string) => `arn:aws:iam::111122223333:role/images_${name}`;
+  const theirs = (name: string, mountFrom: readonly string[] = []) => ({
+    name,
+    repository: { existing: `platform/${name}`, account: "777788889999" },
+    mountFrom: [...mountFrom],
+  });
+  const push = (arn: string) => fromRoles({ Sid: "PushImages", Action: PUSH }, arn);
+  const mount = (arns: string | string[]) => fromRoles({ Sid: "MountLayers", Action: MOUNT }, arns);
+
+  test("in another account lets the roles of the services that mount from one read it, and no other", () => {
+    const services = [
+      theirs("api", ["platform/base", "platform/web"]),
+      theirs("web", ["platform/base"]),
+      theirs("db"),
+      // Of the pipeline's own account.
+      { name: "own", mountFrom: ["alpine"] },
+    ];
+    expect(forOthers(synthesise({ services })).repository_policies).toStrictEqual({
+      "777788889999/platform/api": document(push(role("api_build"))),
+      "777788889999/platform/base": document(mount([role("api_build"), role("web_build")])),
+      "777788889999/platform/db": document(push(role("db_build"))),
+      "777788889999/platform/web": document(push(role("web_build")), mount(role("api_build"))),
+    });
+  });
+
+  test("in another account is told once where one role for all builds may read it anyway", () => {
+    const services = [theirs("api", ["platform/base", "platform/web"]), theirs("web")];
+    expect(forOthers(synthesise({ roles: "shared", services })).repository_policies).toStrictEqual({
+      "777788889999/platform/api": document(push(role("build"))),
+      "777788889999/platform/base": document(mount(role("build"))),
+      "777788889999/platform/web": document(push(role("build"))),
+    });
+  });
 });
 
 describe("a customer's key", () => {
