@@ -12,6 +12,7 @@ import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
 import { partition } from "./partition";
+import { ownAccount } from "./provider";
 import { checkExclusions } from "./provider-version";
 import type { Draft } from "./resolve";
 import type { PipelineConfig, ServiceConfig } from "./schema";
@@ -54,7 +55,7 @@ export function checkPipeline(draft: Draft): Finding[] {
       ...checkRepository(service),
     ];
     for (const option of ["name", "key", "repository"] as const) {
-      const identity = option === "repository" ? repositoryOf(service) : service[option];
+      const identity = option === "repository" ? repositoryOf(service, config) : service[option];
       const owner = unique[option].get(identity);
       unique[option].set(identity, owner ?? `services[${place}]`);
       if (owner === undefined) continue;
@@ -78,11 +79,11 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       const { config, places } = draft;
       const { name, region, bucket, backend, services } = config;
       const found: Finding[] = [];
-      const claim = (thing: string, scope: string, value: string, path: Finding["path"]) => {
-        const identity = `${thing} ${scope} ${value}`;
-        const owner = owners.get(identity);
-        if (owner === undefined) owners.set(identity, config);
-        else if (owner !== config)
+      const claim = (thing: string, scope: string | readonly string[], value: string, path: Finding["path"]) => {
+        const identities = [scope].flat().map((each) => `${thing} ${each} ${value}`);
+        const owner = identities.map((identity) => owners.get(identity)).find((each) => each !== undefined);
+        for (const identity of identities) if (!owners.has(identity)) owners.set(identity, config);
+        if (owner !== undefined && owner !== config)
           found.push({ path, rule: `must not be the ${thing} of pipeline ${owner.name} too`, value });
       };
       // The name is the stack's in cdktf.out, and that of roles, which all regions of an account share.
@@ -101,13 +102,11 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       if (config.outputs.ssm) {
         claim("parameter prefix", region, config.outputs.ssm.prefix, ["outputs", "ssm", "prefix"]);
       }
-      services.forEach((service, index) => {
-        const { repository, registryAccount = "" } = service;
-        claim("repository", `${region} ${registryAccount}`, repository, [
-          "services",
-          places[index] ?? index,
-          "repository",
-        ]);
+      services.forEach(({ repository, registryAccount }, index) => {
+        // Where none is said, the account of the file; and that which another pipeline may say, where it is known.
+        const accounts = registryAccount === undefined ? ["", ownAccount(config.provider) ?? ""] : [registryAccount];
+        const scopes = accounts.map((account) => `${region} ${account}`);
+        claim("repository", scopes, repository, ["services", places[index] ?? index, "repository"]);
       });
       if (makesTrail(config.trigger)) {
         const before = trails.get(region) ?? 0;
@@ -244,8 +243,9 @@ function checkRepository({ repository }: ServiceConfig): Finding[] {
   return broken === undefined ? [] : [{ path: ["repository"], rule: broken, value: repository }];
 }
 
-function repositoryOf({ registryAccount = "", repository }: ServiceConfig): string {
-  return `${registryAccount}/${repository}`;
+/** The pipeline's own account is the same whether a service says it or not. */
+function repositoryOf({ registryAccount = "", repository }: ServiceConfig, { provider }: PipelineConfig): string {
+  return `${registryAccount === ownAccount(provider) ? "" : registryAccount}/${repository}`;
 }
 
 function sum(counts: readonly number[]): number {

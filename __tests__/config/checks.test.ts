@@ -24,6 +24,11 @@ describe("within a pipeline", () => {
       [`services[1].repository: must not be the repository of services[0] too, got "api"`],
     ],
     [
+      "repositories of one name in different accounts",
+      ["api", { name: "web", repository: { existing: "api", account: "111122223333" } }],
+      [],
+    ],
+    [
       "three with one key: each after the first",
       [
         { name: "aa", key: "x.zip" },
@@ -53,6 +58,27 @@ describe("within a pipeline", () => {
     ],
   ])("services with %s", (_, services, problems) => {
     expect(problemsOf(pipeline({ services }))).toEqual(problems);
+  });
+
+  const OF_ACCOUNT = { existing: "platform/api", account: "111122223333" };
+
+  test.each<[string, string[], string[]]>([
+    [
+      "the only account that is allowed: it is the pipeline's own",
+      ["111122223333"],
+      [`services[1].repository: must not be the repository of services[0] too, got "platform/api"`],
+    ],
+    ["one of several accounts that are allowed", ["111122223333", "444455556666"], []],
+    ["another account", ["444455556666"], []],
+  ])("one repository, once with the account, which is %s", (_, allowedAccountIds, problems) => {
+    const services = [
+      { name: "api", repository: { existing: "platform/api" } },
+      { name: "web", repository: OF_ACCOUNT },
+    ];
+    expect(problemsOf(pipeline({ services, provider: { allowedAccountIds } }))).toEqual(problems);
+    expect(problemsOf(pipeline({ services: services.toReversed(), provider: { allowedAccountIds } }))).toEqual(
+      problems,
+    );
   });
 
   test.each<[string, unknown[], string[]]>([
@@ -298,6 +324,22 @@ describe("between pipelines", () => {
     ],
   ])("%s in common", (_, lines, problems) => {
     expect(loadProblems(file({}, { ...other, ...lines }))).toEqual(problems);
+  });
+
+  test("one repository, whether its account is said or not, as far as it is known", () => {
+    const existing = '[{ name: web, repository: { existing: api, account: "111122223333" } }]';
+    const only = (account: string) => ({ provider: `{ allowedAccountIds: ["${account}"] }` });
+    const refused = (place: string) => [
+      `pipeline.yaml:${place} must not be the repository of pipeline images too, got "api"`,
+    ];
+    expect(loadProblems(file(only("111122223333"), { ...other, services: existing }))).toEqual(
+      refused("10:25 services[0].repository:"),
+    );
+    expect(loadProblems(file(only("444455556666"), { ...other, services: existing }))).toEqual([]);
+    const both = only("111122223333");
+    expect(loadProblems(file(both, { ...other, ...both, services: "[web, api]" }))).toEqual(
+      refused("10:17 services[1].repository:"),
+    );
   });
 
   test.each([
