@@ -73,6 +73,7 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
   const owners = new Map<string, PipelineConfig>();
   const creators = new Map<string, PipelineConfig>();
   const trails = new Map<string, number>();
+  const parameters: PipelineConfig[] = [];
   for (const { config } of drafts) if (!config.bucket.existing) creators.set(config.bucket.name, config);
   return new Map(
     drafts.map((draft) => {
@@ -101,6 +102,8 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       }
       if (config.outputs.ssm) {
         claim("parameter prefix", region, config.outputs.ssm.prefix, ["outputs", "ssm", "prefix"]);
+        found.push(...checkParameters(config, parameters));
+        parameters.push(config);
       }
       services.forEach(({ repository, registryAccount }, index) => {
         // Where none is said, the account of the file; and that which another pipeline may say, where it is known.
@@ -124,6 +127,24 @@ export function checkTogether(drafts: readonly Draft[]): ReadonlyMap<Draft, read
       return [draft, found];
     }),
   );
+}
+
+/** The names of services and those of other outputs follow the same prefix where one lies among the repositories of the other. */
+function checkParameters({ region, outputs }: PipelineConfig, earlier: readonly PipelineConfig[]): Finding[] {
+  const prefix = outputs.ssm?.prefix ?? "";
+  const isWithin = (inner: string, outer: string) => `${inner}/`.startsWith(`${outer}/repository/`);
+  return earlier.flatMap((other) => {
+    const others = other.outputs.ssm?.prefix ?? "";
+    if (other.region !== region) return [];
+    const path = ["outputs", "ssm", "prefix"];
+    if (isWithin(prefix, others)) {
+      const rule = `must not lie where pipeline ${other.name} names its repositories, ${others}/repository: take another prefix`;
+      return [{ path, rule, value: prefix }];
+    }
+    if (!isWithin(others, prefix)) return [];
+    const rule = `must not name repositories where pipeline ${other.name} has its parameters, ${others}: take another prefix`;
+    return [{ path, rule, value: prefix }];
+  });
 }
 
 /** What only the account can tell, but what will probably not go as expected. */

@@ -358,6 +358,29 @@ describe("between pipelines", () => {
     ]);
   });
 
+  const IN_REPOSITORIES = (found: string) =>
+    `must not lie where pipeline images names its repositories, /images/repository: take another prefix, got "${found}"`;
+
+  test.each([
+    ["/images", "/images/repository", IN_REPOSITORIES("/images/repository")],
+    ["/images", "/images/repository/a", IN_REPOSITORIES("/images/repository/a")],
+    [
+      "/images/repository",
+      "/images",
+      `must not name repositories where pipeline images has its parameters, /images/repository: take another prefix, got "/images"`,
+    ],
+    ["/images", "/images/repositories", undefined],
+    ["/images", "/images/other", undefined],
+    ["/images", "/repository", undefined],
+  ])("no parameters among those of another's repositories: %s and %s", (first, second, rule) => {
+    const outputs = (prefix: string) => ({ outputs: `{ ssm: { prefix: ${prefix} } }` });
+    expect(loadProblems(file(outputs(first), { ...other, ...outputs(second) }))).toEqual(
+      rule === undefined ? [] : [`pipeline.yaml:11:19 outputs.ssm.prefix: ${rule}`],
+    );
+    const elsewhere = { ...other, ...outputs(second), region: "eu-west-1" };
+    expect(loadProblems(file(outputs(first), elsewhere))).toEqual([]);
+  });
+
   test("five trails in a region, not six", () => {
     const trails = (count: number, region: (index: number) => string) =>
       file(
