@@ -1,8 +1,10 @@
 import { posix } from "node:path";
 import {
   BrokenTarError,
+  list,
   MemberTooLargeError,
   NamesTooLongError,
+  NotSupportedYetError,
   TooManyEntriesError,
   TruncatedTarError,
 } from "./errors";
@@ -10,7 +12,7 @@ import { hasTarChecksum } from "./format";
 import type { ArchiveLimits } from "./limits";
 
 export interface TarEntry {
-  readonly kind: "file" | "hardlink" | "symlink" | "sparse" | "other";
+  readonly kind: "file" | "hardlink" | "symlink" | "other";
   /** Offset of its bytes. */
   readonly start: number;
   readonly size: number;
@@ -47,6 +49,8 @@ export interface TarHeader {
 export class TarHeaders {
   readonly found = new Map<string, TarEntry | "several">();
   #extension: Extension = {};
+  /** Types of the headers that it is from. */
+  #extendedBy = "";
   #count = 0;
   #characters = 0;
 
@@ -74,18 +78,45 @@ export class TarHeaders {
     const next = start + Math.ceil(size / BLOCK) * BLOCK;
     if (!Number.isSafeInteger(next)) throw new BrokenTarError(source, at, "an impossible size");
     const name = extension.path ?? headerName(block);
+    // An old one may have further headers in front of its data, a newer one another name: readers that do not unpack it find other entries.
+    if (type === "S" || (extension.sparse && !isExtension)) {
+      throw new NotSupportedYetError(
+        `a sparse file (${list([normalise(name)], "")} in ${source})`,
+        "plain files",
+        "save the image again with `docker save`",
+      );
+    }
     return { at, type, name, target: extension.linkpath ?? text(block, 157, 100), isExtension, start, size, next };
   }
 
-  /** @param data of a header that is an extension. */
+  /**
+   * Refuses what other readers resolve differently, who would see other files. In Go's, which docker has, a GNU name passes before
+   * one of pax, of two pax headers the second replaces the first, and a global one says nothing of entries and ends what was said before it
+   * (https://github.com/golang/go/blob/go1.23.0/src/archive/tar/reader.go#L75).
+   * @param data of a header that is an extension.
+   */
   extend({ at, type }: TarHeader, data: Buffer): void {
-    if (type !== "g") this.#extension = { ...this.#extension, ...readExtension(this.source, at, type, data) };
+    const { source } = this;
+    const found = readExtension(source, at, type, data);
+    const keys = Object.keys(found);
+    if (type === "g") {
+      if (keys[0] !== undefined) throw new BrokenTarError(source, at, `a ${keys[0]} of all entries`);
+      if (this.#extendedBy !== "") throw new BrokenTarError(source, at, "a global header between those of an entry");
+      return;
+    }
+    const again = keys.find((key) => key in this.#extension);
+    if (again !== undefined) throw new BrokenTarError(source, at, `a second ${again} of one entry`);
+    if (this.#extendedBy.includes(type)) throw new BrokenTarError(source, at, "a second pax header of one entry");
+    this.#extension = { ...this.#extension, ...found };
+    this.#extendedBy += type;
   }
 
   add({ type, name: written, target, start, size }: TarHeader): [string, TarEntry] {
-    const name = normalise(written);
-    const entry = { kind: kindOf(type, this.#extension), start, size, target };
+    // Whoever unpacks an archive strips the slashes that a name begins with.
+    const name = normalise(written).replace(/^\/+/, "");
+    const entry = { kind: kindOf(type), start, size, target };
     this.#extension = {};
+    this.#extendedBy = "";
     this.#characters += name.length + target.length;
     if (this.#characters > this.limits.names) throw new NamesTooLongError(this.source, this.limits.names);
     // Directories may be repeated, and are of no use here.
@@ -103,16 +134,22 @@ interface Extension {
 }
 
 function readExtension(source: string, at: number, type: string, data: Buffer): Extension {
-  if (type === "L") return { path: untilNul(data) };
-  if (type === "K") return { linkpath: untilNul(data) };
+  if (type === "L") return { path: someName(source, at, "path", untilNul(data)) };
+  if (type === "K") return { linkpath: someName(source, at, "linkpath", untilNul(data)) };
   let extension: Extension = {};
   for (const [key, value] of paxRecords(source, at, data)) {
-    if (key === "path") extension = { ...extension, path: value };
-    else if (key === "linkpath") extension = { ...extension, linkpath: value };
-    else if (key === "size") extension = { ...extension, size: paxSize(source, at, value) };
+    if (key === "path" || key === "linkpath") {
+      extension = { ...extension, [key]: someName(source, at, key, value) };
+    } else if (key === "size") extension = { ...extension, size: paxSize(source, at, value) };
     else if (key.startsWith("GNU.sparse.")) extension = { ...extension, sparse: true };
   }
   return extension;
+}
+
+/** An empty one is none for some readers, to whom the header's own name stands. */
+function someName(source: string, at: number, key: string, name: string): string {
+  if (name === "") throw new BrokenTarError(source, at, `an empty ${key}`);
+  return name;
 }
 
 /** Records are `LENGTH KEY=VALUE\n`, the length in bytes of the whole record. */
@@ -148,8 +185,7 @@ function readNumber(source: string, at: number, field: Buffer): number {
   return octal === "" ? 0 : Number.parseInt(octal, 8);
 }
 
-function kindOf(type: string, extension: Extension): TarEntry["kind"] {
-  if (extension.sparse) return "sparse";
+function kindOf(type: string): TarEntry["kind"] {
   switch (type) {
     case "0":
     case "\0":
@@ -159,8 +195,6 @@ function kindOf(type: string, extension: Extension): TarEntry["kind"] {
       return "hardlink";
     case "2":
       return "symlink";
-    case "S":
-      return "sparse";
     default:
       return "other";
   }

@@ -3,7 +3,6 @@ import {
   AmbiguousEntryError,
   EntryMissingError,
   MemberTooLargeError,
-  NotSupportedYetError,
   TruncatedTarError,
   UnsafeLinkError,
   UnsafeNameError,
@@ -66,12 +65,6 @@ export class TarIndex {
             throw new UnsafeLinkError(this.source.name, name, "points out of the archive");
           }
           break;
-        case "sparse":
-          throw new NotSupportedYetError(
-            `a sparse file (${at} in ${this.source.name})`,
-            "plain files",
-            "save the image again with `docker save`",
-          );
         case "other":
           throw new EntryMissingError(this.source.name, `file ${at}`, wantedBy);
       }
