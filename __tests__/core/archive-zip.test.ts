@@ -60,6 +60,42 @@ test("sizes behind the data", async () => {
   expect(await read(bytes)).toEqual(DATA);
 });
 
+/** A local header's zip64 extra field of these sizes. */
+function zip64(...sizes: readonly number[]): Buffer {
+  const field = Buffer.alloc(4 + 8 * sizes.length);
+  field.writeUInt16LE(1, 0);
+  field.writeUInt16LE(8 * sizes.length, 2);
+  for (const [at, size] of sizes.entries()) field.writeBigUInt64LE(BigInt(size), 4 + 8 * at);
+  return field;
+}
+
+const IN_ZIP64 = 0xffffffff;
+const TIMES = Buffer.from("5554050001ffffff7f", "hex");
+
+test.each<[string, ZipMemberOptions["local"]]>([
+  ["both", { size: IN_ZIP64, compressedSize: IN_ZIP64, extraField: zip64(DATA.length, deflateRawSync(DATA).length) }],
+  [
+    "both, behind another field",
+    {
+      size: IN_ZIP64,
+      compressedSize: IN_ZIP64,
+      extraField: Buffer.concat([TIMES, zip64(DATA.length, deflateRawSync(DATA).length)]),
+    },
+  ],
+  ["one", { size: IN_ZIP64, extraField: zip64(DATA.length) }],
+  ["the compressed one", { compressedSize: IN_ZIP64, extraField: zip64(deflateRawSync(DATA).length) }],
+])("sizes in the local header's zip64 field: %s", async (_form, local) => {
+  expect(await read(zip({ name: MEMBER, data: DATA, local }))).toEqual(DATA);
+});
+
+test.each<[string, ZipMemberOptions["local"]]>([
+  ["zeros", { crc: 0, size: 0, compressedSize: 0 }],
+  ["its size alone, as Info-ZIP does", { crc: 0, size: DATA.length, compressedSize: 0 }],
+  ["zip64 without sizes", { crc: 0, size: IN_ZIP64, compressedSize: IN_ZIP64, extraField: zip64(0, 0) }],
+])("a local header that was written before the data, with %s", async (_form, local) => {
+  expect(await read(zip({ name: MEMBER, data: DATA, flags: 8, local }))).toEqual(DATA);
+});
+
 test("a name beyond ASCII", async () => {
   expect(
     await read(
@@ -223,6 +259,59 @@ test.each([
     "another local checksum",
     zip({ name: MEMBER, data: DATA, crc: 7, local: { crc: 8 } }),
     damaged("checksum 8 in the local header and 7 in the directory for image/web"),
+  ],
+  [
+    "another local size in zip64",
+    zip({
+      name: MEMBER,
+      data: DATA,
+      method: "stored",
+      local: { size: IN_ZIP64, compressedSize: IN_ZIP64, extraField: zip64(DATA.length, 3) },
+    }),
+    damaged("size 3 in the local header and 6000 in the directory for image/web"),
+  ],
+  [
+    "another uncompressed local size in zip64",
+    zip({ name: MEMBER, data: DATA, local: { size: IN_ZIP64, extraField: zip64(3) } }),
+    damaged("size 3 in the local header and 6000 in the directory for image/web"),
+  ],
+  [
+    "no zip64 field",
+    zip({ name: MEMBER, data: DATA, local: { size: IN_ZIP64, extraField: TIMES } }),
+    damaged("0 zip64 fields in the local header for image/web"),
+  ],
+  [
+    "two zip64 fields",
+    zip({
+      name: MEMBER,
+      data: DATA,
+      local: { size: IN_ZIP64, extraField: Buffer.concat([zip64(DATA.length), zip64(3)]) },
+    }),
+    damaged("2 zip64 fields in the local header for image/web"),
+  ],
+  [
+    "one size in zip64 instead of two",
+    zip({
+      name: MEMBER,
+      data: DATA,
+      local: { size: IN_ZIP64, compressedSize: IN_ZIP64, extraField: zip64(DATA.length) },
+    }),
+    damaged("a zip64 field without a size in the local header for image/web"),
+  ],
+  [
+    "encrypted by its local header alone",
+    zip({ name: MEMBER, data: DATA, local: { flags: 1 } }),
+    damaged("flags 1 in the local header and 0 in the directory for image/web"),
+  ],
+  [
+    "with its sizes behind the data by its local header alone",
+    zip({ name: MEMBER, data: DATA, local: { flags: 8 } }),
+    damaged("flags 8 in the local header and 0 in the directory for image/web"),
+  ],
+  [
+    "with its sizes behind the data by the directory alone",
+    zip({ name: MEMBER, data: DATA, flags: 8, local: { flags: 0 } }),
+    damaged("flags 0 in the local header and 8 in the directory for image/web"),
   ],
   ["a wrong checksum", zip({ name: MEMBER, data: DATA, crc: 7 }), damaged("a wrong checksum when unpacking image/web")],
   [

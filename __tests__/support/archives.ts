@@ -346,7 +346,11 @@ export interface ZipMemberOptions {
     readonly name?: string;
     readonly methodField?: number;
     readonly crc?: number;
+    readonly flags?: number;
     readonly compressedSize?: number;
+    readonly size?: number;
+    /** @default - none */
+    readonly extraField?: Buffer;
   };
 }
 
@@ -366,15 +370,17 @@ export function zip(...members: readonly ZipMemberOptions[]): Buffer {
       size: member.size ?? member.data.length,
     };
     const localName = Buffer.from(member.local?.name ?? member.name);
+    const extraField = member.local?.extraField ?? Buffer.alloc(0);
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50, 0);
     local.writeUInt16LE(20, 4);
-    local.writeUInt16LE(fields.flags, 6);
+    local.writeUInt16LE(member.local?.flags ?? fields.flags, 6);
     local.writeUInt16LE(member.local?.methodField ?? fields.method, 8);
     local.writeUInt32LE(member.local?.crc ?? fields.crc, 14);
     local.writeUInt32LE(member.local?.compressedSize ?? fields.compressedSize, 18);
-    local.writeUInt32LE(fields.size, 22);
+    local.writeUInt32LE(member.local?.size ?? fields.size, 22);
     local.writeUInt16LE(localName.length, 26);
+    local.writeUInt16LE(extraField.length, 28);
     const name = Buffer.from(member.name);
     const central = Buffer.alloc(46);
     central.writeUInt32LE(0x02014b50, 0);
@@ -386,9 +392,9 @@ export function zip(...members: readonly ZipMemberOptions[]): Buffer {
     central.writeUInt32LE(fields.size, 24);
     central.writeUInt16LE(name.length, 28);
     central.writeUInt32LE(offset, 42);
-    parts.push(local, localName, data);
+    parts.push(local, localName, extraField, data);
     directory.push(central, name);
-    offset += local.length + localName.length + data.length;
+    offset += local.length + localName.length + extraField.length + data.length;
   }
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);

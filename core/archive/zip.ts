@@ -1,7 +1,14 @@
 import { pipeline, Transform, type Readable, type TransformCallback } from "node:stream";
 import { types } from "node:util";
 import { constants, crc32, inflateRawSync } from "node:zlib";
-import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
+import {
+  fromRandomAccessReaderPromise,
+  parseExtraFields,
+  RandomAccessReader,
+  type Entry,
+  type LocalFileHeader,
+  type ZipFile,
+} from "yauzl";
 import {
   AmbiguousEntryError,
   ArchiveError,
@@ -179,10 +186,12 @@ function memberOf(zipName: string, name: string): string {
   return name.slice(0, -` in ${zipName}`.length);
 }
 
+const ENCRYPTED = 0x1;
 /** Sizes and checksum stand behind the data instead of in the local header. */
 const DATA_DESCRIPTOR = 0x8;
 /** The size stands in the zip64 extra field. */
 const IN_ZIP64 = 0xffffffff;
+const ZIP64 = 0x0001;
 
 async function checkLocalHeader(file: ZipFile, zip: RandomAccess, entry: Entry): Promise<ZipMember> {
   const local = await file.readLocalFileHeaderPromise(entry, {});
@@ -195,10 +204,16 @@ async function checkLocalHeader(file: ZipFile, zip: RandomAccess, entry: Entry):
   if (local.compressionMethod !== entry.compressionMethod) {
     throw differs("compression method", entry.compressionMethod, local.compressionMethod);
   }
+  // The other flags differ where writers mean the same, such as that of UTF-8 for a name in ASCII.
+  const flags = (header: Entry | LocalFileHeader): number =>
+    header.generalPurposeBitFlag & (ENCRYPTED | DATA_DESCRIPTOR);
+  if (flags(local) !== flags(entry)) throw differs("flags", flags(entry), flags(local));
+  // Whoever streams a zip knows none of them yet, and writes zeros there, 0xffffffff, or what the file had.
   if ((local.generalPurposeBitFlag & DATA_DESCRIPTOR) === 0) {
     if (local.crc32 !== entry.crc32) throw differs("checksum", entry.crc32, local.crc32);
+    const sizes = localSizes(zip.name, entry.fileName, local);
     for (const field of ["compressedSize", "uncompressedSize"] as const) {
-      if (local[field] !== IN_ZIP64 && local[field] !== entry[field]) throw differs("size", entry[field], local[field]);
+      if (sizes[field] !== entry[field]) throw differs("size", entry[field], sizes[field]);
     }
   }
   const member = {
@@ -216,6 +231,31 @@ async function checkLocalHeader(file: ZipFile, zip: RandomAccess, entry: Entry):
     "a stored or deflated member",
     "zip it again with `zip -0` or `zip`",
   );
+}
+
+/** https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.5.3 */
+function localSizes(
+  zipName: string,
+  fileName: string,
+  { uncompressedSize, compressedSize, extraField }: LocalFileHeader,
+): Readonly<Record<"uncompressedSize" | "compressedSize", number>> {
+  if (uncompressedSize !== IN_ZIP64 && compressedSize !== IN_ZIP64) return { uncompressedSize, compressedSize };
+  const fields = parseExtraFields(extraField).filter(({ id }) => id === ZIP64);
+  const [field] = fields;
+  if (!field || fields.length > 1) {
+    throw new BrokenZipError(zipName, `${fields.length} zip64 fields in the local header for ${fileName}`);
+  }
+  let at = 0;
+  // In this order, and only those that the header has no room for.
+  const read = (size: number): number => {
+    if (size !== IN_ZIP64) return size;
+    if (at + 8 > field.data.length) {
+      throw new BrokenZipError(zipName, `a zip64 field without a size in the local header for ${fileName}`);
+    }
+    at += 8;
+    return Number(field.data.readBigUInt64LE(at - 8));
+  };
+  return { uncompressedSize: read(uncompressedSize), compressedSize: read(compressedSize) };
 }
 
 function encrypted(what: string): NotSupportedYetError {
