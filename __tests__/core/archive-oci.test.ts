@@ -87,6 +87,14 @@ describe("an image", () => {
     await verifyLayers(layers);
   });
 
+  test.each(["application/vnd.docker.distribution.manifest.v2+json", MEDIA_TYPES.manifest])(
+    "with a manifest of the type %s",
+    async (mediaType) => {
+      const fixture = { ...ociImage({ manifestFields: { mediaType } }), mediaType };
+      expect((await openImage(await layout([fixture]))).manifest?.mediaType).toBe(mediaType);
+    },
+  );
+
   test("whose media types say another compression than its bytes have", async () => {
     const mediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     const { layers } = await openImage(await layout([ociImage({ compression: "zstd", layerFields: { mediaType } })]));
@@ -349,6 +357,40 @@ describe("an archive is refused", () => {
   ])("%s", async (_what, options, message) => {
     await expect(openFirst(options)).rejects.toMatchObject({ message });
   });
+
+  test.each([
+    "",
+    "text",
+    "text/",
+    `${MEDIA_TYPES.manifest}\r\nX-Other: 1`,
+    `${MEDIA_TYPES.manifest}\n`,
+    `${MEDIA_TYPES.manifest} 層`,
+    `${MEDIA_TYPES.manifest};charset=utf-8`,
+    `a/${"b".repeat(128)}`,
+  ])("with the media type %j", async (mediaType) => {
+    await expect(layout([fixture, { mediaType }])).rejects.toMatchObject({
+      message:
+        `manifests.0 of index.json in ${ARCHIVE} cannot be understood: found not a media type at mediaType, ` +
+        "expected what `docker save` writes; save the image again with it",
+    });
+    const image = ociImage({ layerFields: { mediaType } });
+    await expect(openFirst({ listed: [[image]] })).rejects.toMatchObject({
+      message: misread(path(image), "not a media type at layers.0.mediaType"),
+    });
+  });
+
+  test.each(["text/plain", MEDIA_TYPES.config, "application/vnd.docker.distribution.manifest.v1+prettyjws"])(
+    "with a manifest of the type %s, by itself or in an index",
+    async (mediaType) => {
+      const message = misread(
+        path(fixture),
+        `that it is listed as "${mediaType}", neither a manifest nor an index of images`,
+      );
+      const other = { ...fixture, mediaType };
+      await expect(layout([other])).rejects.toMatchObject({ message });
+      await expect(layout([ociIndex([other])])).rejects.toMatchObject({ message });
+    },
+  );
 
   test("with a manifest that is not what its name says", async () => {
     const bytes = ociLayout({

@@ -24,6 +24,12 @@ const INDEX_TYPES: ReadonlySet<string> = new Set([
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ]);
+const MANIFEST_TYPES: ReadonlySet<string> = new Set([
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+]);
+/** https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
+const MEDIA_TYPE = /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/;
 /** Those of images. Artifacts, such as Helm's charts and what ORAS writes, have others, or an empty one. */
 const CONFIG_TYPES: ReadonlySet<string> = new Set([
   "application/vnd.oci.image.config.v1+json",
@@ -34,7 +40,7 @@ const TAR_TYPE = /\.tar(?:$|[.+])/;
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md */
 const descriptorSchema = z.object({
-  mediaType: z.string(),
+  mediaType: z.string().check(z.regex(MEDIA_TYPE, "not a media type")),
   digest: digestSchema,
   size: z.int().check(z.nonnegative()),
   urls: z.nullish(boundedArray(z.string(), 100)),
@@ -208,6 +214,13 @@ class Layout {
 
   async #saved(descriptor: Descriptor, wantedBy: string): Promise<SavedManifest> {
     const { digest, mediaType } = descriptor;
+    // It becomes a header of the request that puts the manifest, when all layers are sent.
+    if (!INDEX_TYPES.has(mediaType) && !MANIFEST_TYPES.has(mediaType)) {
+      throw new InvalidJsonError(
+        `${blobPath(digest)} in ${this.tar.source.name}`,
+        `that it is listed as ${JSON.stringify(mediaType)}, neither a manifest nor an index of images`,
+      );
+    }
     return { digest, mediaType, bytes: await this.document(descriptor, wantedBy) };
   }
 
