@@ -51,6 +51,27 @@ async function openFirst(archive: Buffer): Promise<Image> {
   return image;
 }
 
+describe("a tar that is not compressed, and larger than a limit, is refused when it is found", () => {
+  const plain = dockerSave();
+  test.each<[string, Buffer, string]>([
+    ["bare", plain, NAME],
+    ["stored in a zip", zip({ name: "image/web", data: plain, method: "stored" }), ARCHIVE],
+    ["deflated in a zip", zip({ name: "image/web", data: plain }), ARCHIVE],
+  ])("%s", async (_form, object, name) => {
+    const message =
+      `${name} is too large: found ${plain.length} bytes, expected at most ${plain.length - 1}; ` +
+      "look at what was saved, and raise the limit if all of it is meant";
+    const source = bufferSource(object, NAME);
+    const file = join(spoolDirectory, "archive");
+    const limits = { archive: plain.length };
+    await openArchive(source, { spoolDirectory, limits });
+    await writeArchive(source, { file, limits });
+    const less = { archive: plain.length - 1 };
+    await expect(openArchive(source, { spoolDirectory, limits: less })).rejects.toMatchObject({ message });
+    await expect(writeArchive(source, { file, limits: less })).rejects.toMatchObject({ message });
+  });
+});
+
 describe("reading", () => {
   test.each(["legacy", "docker25"] as const)("the %s layout", async (layout) => {
     const fixture = savedImage({ layout });
@@ -288,6 +309,18 @@ describe("layers", () => {
     await expect(verifyLayers(layers, { layer: plain.length - 1, ratio: 500 })).rejects.toThrow(
       `is too large: found more than ${plain.length - 1} bytes when decompressing it, expected at most ${plain.length - 1}`,
     );
+  });
+
+  test("that are not compressed, and larger than a limit", async () => {
+    const plain = layer("base");
+    const open = async (limit: number): Promise<unknown> =>
+      (await openObject(dockerSave({ layers: [plain] }), { limits: { layer: limit } })).images[0]!.open();
+    await open(plain.length);
+    await expect(open(plain.length - 1)).rejects.toMatchObject({
+      message:
+        `${sha256Hex(plain)}/layer.tar in ${NAME} is too large: found ${plain.length} bytes, expected at most ${plain.length - 1}; ` +
+        "look at what was saved, and raise the limit if all of it is meant",
+    });
   });
 
   test("a check passes the bytes on as they are, and knows their digest", async () => {

@@ -401,6 +401,19 @@ describe("an archive is refused", () => {
     await expect(open(bytes)).rejects.toThrow(`expected ${fixture.digest} as its name says; nothing was tagged`);
   });
 
+  test.each<[string, OciFixture & { readonly layers: readonly Buffer[] }]>([
+    ["a layer that is not compressed", ociImage({ compression: "none", layers: [layer("plain")] })],
+    ["what is attached", attestation()],
+  ])("with %s, and larger than a limit", async (_what, image) => {
+    const [blob] = image.layers as [Buffer];
+    await openFirst({ listed: [[image]] }, { layer: blob.length });
+    await expect(openFirst({ listed: [[image]] }, { layer: blob.length - 1 })).rejects.toMatchObject({
+      message:
+        `blobs/sha256/${sha256Hex(blob)} in ${ARCHIVE} is too large: found ${blob.length} bytes, expected at most ${blob.length - 1}; ` +
+        "look at what was saved, and raise the limit if all of it is meant",
+    });
+  });
+
   test("with more than 32 MiB of manifests", async () => {
     const images = Array.from({ length: 3 }, (_, at) => ociImage({ layers: [layer(`${at}`)] }));
     const index = ociLayout({ listed: images.map((one): Listed => [one]) });

@@ -59,7 +59,7 @@ async function openImage(tar: TarIndex, item: ManifestItem): Promise<Image> {
     const file = files[at] ?? "";
     const content = tar.file(file, MANIFEST);
     const digest = file.startsWith("blobs/") ? digestOfName(file) : undefined;
-    layers.push({ diffId, compression: await compressionOf(content), content, ...(digest && { digest }) });
+    layers.push({ diffId, compression: await compressionOf(content, tar.limits), content, ...(digest && { digest }) });
   }
   return { kind: "image", config, configDigest, platform, layers };
 }

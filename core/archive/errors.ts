@@ -103,11 +103,12 @@ export class TooManyImagesError extends ArchiveError {
   }
 }
 
-/** Decompressed data has no end that one wants to see. */
+/** An archive, or a layer of it, that is larger than one wants to see. */
 export class TooMuchDataError extends ArchiveError {
-  constructor(name: string, limit: number) {
+  /** @param found @default - what is decompressed, whose end is not known */
+  constructor(name: string, limit: number, found = `more than ${limit} bytes when decompressing it`) {
     super(
-      `${name} is too large: found more than ${limit} bytes when decompressing it, expected at most ${limit}; ` +
+      `${name} is too large: found ${found}, expected at most ${limit}; ` +
         "look at what was saved, and raise the limit if all of it is meant",
     );
   }

@@ -1,9 +1,11 @@
 import * as z from "zod/mini";
 import { isDigest, type Digest } from "../digest";
 import type { Documents } from "./documents";
+import { TooMuchDataError } from "./errors";
 import { detectFormat } from "./format";
 import type { Layer } from "./image";
 import { boundedArray } from "./json";
+import type { ArchiveLimits } from "./limits";
 import type { RandomAccess } from "./source";
 
 export const digestSchema = z
@@ -40,8 +42,18 @@ export function renderPlatform({ os, architecture, variant }: z.infer<typeof pla
   return [os, architecture, variant].filter((part) => part !== undefined && part !== null && part !== "").join("/");
 }
 
-/** By its first bytes: media types lie, and docker's manifest.json has none. */
-export async function compressionOf(layer: RandomAccess): Promise<Layer["compression"]> {
+/**
+ * By its first bytes: media types lie, and docker's manifest.json has none.
+ * @throws TooMuchDataError for one that is not compressed, and too large: of the others, only decompressing tells.
+ */
+export async function compressionOf(layer: RandomAccess, limits: ArchiveLimits): Promise<Layer["compression"]> {
   const format = detectFormat(await layer.bytes(0, Math.min(layer.size, 8)));
-  return format === "gzip" || format === "zstd" ? format : "none";
+  if (format === "gzip" || format === "zstd") return format;
+  checkLayerSize(layer, limits);
+  return "none";
+}
+
+/** Of a layer that is sent as it is. */
+export function checkLayerSize({ name, size }: RandomAccess, limits: ArchiveLimits): void {
+  if (size > limits.layer) throw new TooMuchDataError(name, limits.layer, `${size} bytes`);
 }

@@ -20,9 +20,9 @@ export interface ArchiveLimits {
   readonly indexDepth: number;
   /** Layers of an image. */
   readonly layers: number;
-  /** Bytes of the image archive, decompressed. */
+  /** Bytes of the image archive, uncompressed. */
   readonly archive: number;
-  /** Bytes of a layer, decompressed. */
+  /** Bytes of a layer, uncompressed. */
   readonly layer: number;
   /** How many times larger than its compressed form data may be. Looked at beyond {@link RATIO_FLOOR}. */
   readonly ratio: number;

@@ -12,7 +12,14 @@ import {
   TooManyImagesError,
 } from "./errors";
 import type { Image, ImageIndex, IndexEntry, Layer, SavedImage, SavedManifest } from "./image";
-import { compressionOf, digestSchema, platformSchema, readConfig, renderPlatform } from "./image-config";
+import {
+  checkLayerSize,
+  compressionOf,
+  digestSchema,
+  platformSchema,
+  readConfig,
+  renderPlatform,
+} from "./image-config";
 import { boundedArray, checkJson } from "./json";
 import type { RandomAccess } from "./source";
 import type { TarIndex } from "./tar";
@@ -323,10 +330,12 @@ async function openLayer(
     );
   }
   const content = layout.blob(descriptor, wantedBy);
+  const { limits } = layout.tar;
   if (diffId === undefined || !TAR_TYPE.test(mediaType)) {
+    checkLayerSize(content, limits);
     return { diffId: digest, compression: "none", content, digest, mediaType, isOpaque: true };
   }
-  return { diffId, compression: await compressionOf(content), content, digest, mediaType };
+  return { diffId, compression: await compressionOf(content, limits), content, digest, mediaType };
 }
 
 /** https://docs.docker.com/build/metadata/attestations/attestation-storage/ */

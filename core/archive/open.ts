@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Digest } from "../digest";
 import { decompress } from "./decompress";
-import { NotAnImageArchiveError, NotSupportedYetError } from "./errors";
+import { NotAnImageArchiveError, NotSupportedYetError, TooMuchDataError } from "./errors";
 import { describeFormat, detectFormat, FORMAT_BYTES } from "./format";
 import type { ImageArchive } from "./image";
 import { readImages } from "./images";
@@ -98,10 +98,12 @@ async function findTar(
 }
 
 function unwrap({ head, ...found }: FoundTar & { readonly head: Buffer }, limits: ArchiveLimits): FoundTar {
-  const { name, stream } = found;
+  const { name, size = 0, stream } = found;
   const format = detectFormat(head);
   switch (format) {
     case "tar":
+      // Nothing is decompressed, and so nothing else counts it.
+      if (size > limits.archive) throw new TooMuchDataError(name, limits.archive, `${size} bytes`);
       return found;
     case "gzip":
     case "zstd": {

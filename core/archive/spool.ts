@@ -235,7 +235,7 @@ export async function openStream(
       const writer = new Writer(handle);
       let position = 0;
       for await (const chunk of stream as AsyncIterable<Buffer>) {
-        if (position + chunk.length > maximum) throw new TooMuchDataError(name, maximum);
+        if (position + chunk.length > maximum) throw new TooMuchDataError(name, maximum, `more than ${maximum} bytes`);
         await writer.write(chunk, position);
         position += chunk.length;
         onProgress?.(position);

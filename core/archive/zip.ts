@@ -119,7 +119,7 @@ export function readZipMember(zip: RandomAccess, member: ZipMember): Readable {
 }
 
 function checkGrowth({ name, size, compressedSize }: ZipMember, limits: ArchiveLimits): void {
-  if (size > limits.archive) throw new TooMuchDataError(name, limits.archive);
+  if (size > limits.archive) throw new TooMuchDataError(name, limits.archive, `${size} bytes`);
   if (size > RATIO_FLOOR && size > limits.ratio * compressedSize) {
     throw new CompressionRatioError(name, size, compressedSize, limits.ratio);
   }
