@@ -51,7 +51,9 @@ const s3 = z
       })
       .default(true),
     kmsKey: field.stateKmsKeyArn
-      .meta({ description: "ARN of the KMS key that encrypts the state, whatever the bucket says. Default: S3's own keys." })
+      .meta({
+        description: "ARN of the KMS key that encrypts the state, whatever the bucket says. Default: S3's own keys.",
+      })
       .optional(),
     assumeRole: identifier.roleArn
       .meta({ description: "ARN of the role that reads and writes the state. Default: whoever runs Terraform." })
