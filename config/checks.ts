@@ -230,7 +230,11 @@ function checkServiceNames({ name }: ServiceConfig, pipeline: PipelineConfig): F
     ...(pipeline.roles.builds === "own" ? [role] : []),
     ...(isDirect(pipeline.trigger) ? [rule] : []),
   ]);
-  return tooLong ? [{ ...tooLong, path: ["name"] }] : [];
+  if (tooLong) return [{ ...tooLong, path: ["name"] }];
+  // A change of the trigger makes the one rule before it deletes the other, and by their name they are one.
+  if (!isDirect(pipeline.trigger) || rule.name !== derived.rule) return [];
+  const taken = `must not be ${name} with a trigger that has a rule for each service: ${rule.name} is the pipeline's own rule with trigger eventbridge, and a change of the trigger would delete both; take another name`;
+  return [{ path: ["name"], rule: taken, value: name }];
 }
 
 /** The bound that the tightest of the derived names leaves for the name that it holds. */

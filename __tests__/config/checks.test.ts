@@ -60,6 +60,21 @@ describe("within a pipeline", () => {
     expect(problemsOf(pipeline({ services }))).toEqual(problems);
   });
 
+  test.each<[string, unknown, boolean]>([
+    ["queue", "queue", false],
+    ["eventbridge", "eventbridge", false],
+    ["eventbridge, direct", { eventbridge: { direct: true } }, true],
+    ["cloudtrail", "cloudtrail", true],
+  ])("a service cannot have the pipeline's own rule, trigger %s", (_, trigger, refused) => {
+    expect(problemsOf(pipeline({ trigger, services: ["api", "drops"] }))).toEqual(
+      refused
+        ? [
+            `services[1].name: must not be drops with a trigger that has a rule for each service: images_drops is the pipeline's own rule with trigger eventbridge, and a change of the trigger would delete both; take another name, got "drops"`,
+          ]
+        : [],
+    );
+  });
+
   const OF_ACCOUNT = { existing: "platform/api", account: "111122223333" };
 
   test.each<[string, string[], string[]]>([
