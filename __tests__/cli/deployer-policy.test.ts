@@ -299,7 +299,7 @@ test("of a trail of the pipeline's own, the bucket of its log files may be empti
       ],
       "arn:aws:s3:::a-tools-111122223333-us-east-1/publish-image.zip",
     ],
-    [["s3:ListBucketVersions"], "arn:aws:s3:::a-tools-111122223333-us-east-1"],
+    [["s3:ListBucket", "s3:ListBucketVersions"], "arn:aws:s3:::a-tools-111122223333-us-east-1"],
     [["s3:ListBucketVersions"], "arn:aws:s3:::a-trail-111122223333-us-east-1"],
     [["s3:DeleteObject", "s3:DeleteObjectVersion"], "arn:aws:s3:::a-trail-111122223333-us-east-1/*"],
   ]);
