@@ -35,7 +35,7 @@ const REMEDIES: Readonly<Record<(typeof OF_THE_STACK)[number], string>> = {
 };
 
 const NO_REGION =
-  "is required: give it here, or create the stack's AwsProvider, without an alias and with a region, before the pipeline";
+  "is required: give it here, or create the stack's AwsProvider, without an alias and with a region, before the pipeline; where that is done, look for a second copy of cdktf or the provider (npm ls cdktf @cdktf/provider-aws)";
 
 /** As far as it can be told now; a Terraform expression has no value yet. */
 function regionOf(stack: TerraformStack): string | undefined {

@@ -203,19 +203,32 @@ describe("examples/library", () => {
       expect([name, wanted]).toStrictEqual([name, devDependencies[name]]);
   });
 
-  test("is synthesised with the installed package as by the sources", async () => {
-    for (const file of ["main.ts", "cdktf.json"]) cpSync(join(example, file), join(app, file));
-    const { app: command } = JSON.parse(readFileSync(join(app, "cdktf.json"), "utf8")) as { app: string };
-    const [installedOut, sourcesOut] = [join(app, "example.out"), join(app, "example-of-sources.out")];
-    await run("sh", ["-c", command], { cwd: app, env: { ...process.env, CDKTF_OUTDIR: installedOut } });
-    await run(process.execPath, ["--require", "tsx/cjs", "examples/library/main.ts"], {
-      cwd: root,
-      env: { ...process.env, CDKTF_OUTDIR: sourcesOut },
-    });
-    const made = filesOf(installedOut);
-    expect([...made.keys()]).toStrictEqual([...filesOf(sourcesOut).keys()]);
-    for (const [path, content] of filesOf(sourcesOut))
-      expect([path, content.equals(made.get(path)!)]).toStrictEqual([path, true]);
+  test("is synthesised in its own folder with the installed package, not with the sources above, and as by the sources", async () => {
+    // A checkout after `npm install` in the example's folder.
+    const checkout = mkdtempSync(join(tmpdir(), "checkout-"));
+    try {
+      cpSync(join(root, "tsconfig.json"), join(checkout, "tsconfig.json"));
+      writeFileSync(
+        join(checkout, "index.ts"),
+        'throw new Error("expected the installed package, found the sources");\n',
+      );
+      const place = join(checkout, "examples/library");
+      cpSync(example, place, { recursive: true, filter: (path) => path !== join(example, "node_modules") });
+      symlinkSync(join(app, "node_modules"), join(place, "node_modules"));
+      const { app: command } = JSON.parse(readFileSync(join(place, "cdktf.json"), "utf8")) as { app: string };
+      const [installedOut, sourcesOut] = [join(app, "example.out"), join(app, "example-of-sources.out")];
+      await run("sh", ["-c", command], { cwd: place, env: { ...process.env, CDKTF_OUTDIR: installedOut } });
+      await run(process.execPath, ["--require", "tsx/cjs", "examples/library/main.ts"], {
+        cwd: root,
+        env: { ...process.env, CDKTF_OUTDIR: sourcesOut },
+      });
+      const made = filesOf(installedOut);
+      expect([...made.keys()]).toStrictEqual([...filesOf(sourcesOut).keys()]);
+      for (const [path, content] of filesOf(sourcesOut))
+        expect([path, content.equals(made.get(path)!)]).toStrictEqual([path, true]);
+    } finally {
+      rmSync(checkout, { recursive: true });
+    }
   }, 60_000);
 });
 

@@ -144,7 +144,7 @@ describe("in a stack of one's own", () => {
   test.each([
     [
       { region: undefined },
-      "region: is required: give it here, or create the stack's AwsProvider, without an alias and with a region, before the pipeline",
+      "region: is required: give it here, or create the stack's AwsProvider, without an alias and with a region, before the pipeline; where that is done, look for a second copy of cdktf or the provider (npm ls cdktf @cdktf/provider-aws)",
     ],
     [
       { backend: { local: {} } },
