@@ -13,6 +13,7 @@ import { Steps } from "./steps";
 import { stackDirectory, synthesise } from "./synth";
 import { prepareTerraform } from "./terraform";
 import { terraform } from "./terraform/run";
+import { howToDestroy } from "./what-is-left";
 
 const HELP = `npm run acceptance -- --profile P --region R [--keep]
 
@@ -62,7 +63,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
       steps.note(line);
     },
   });
-  let proved = false;
+  let left = false;
   try {
     await steps.complete("terraform init", () => stack.init());
     await steps.complete(
@@ -71,6 +72,7 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
       ({ summary }) => summary,
     );
     try {
+      left = true;
       await steps.complete("terraform apply", () => stack.apply());
       const outputs = await stack.output();
       const gitHash = randomBytes(6).toString("hex");
@@ -93,7 +95,6 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
         );
       }
       await steps.complete("terraform plan again", () => stack.plan(), nothingToChange);
-      proved = true;
     } finally {
       if (!keep) {
         await steps.cleanUp("empty the bucket and the repository", async () => {
@@ -102,13 +103,17 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
           await emptyRepository(clients.ecr, service.repository).catch(unless("RepositoryNotFoundException"));
         });
         await steps.cleanUp("terraform destroy", () => stack.destroy());
+        left = false;
       }
     }
   } finally {
     clients.close();
     await setup.close();
-    if (proved && !keep) await rm(work, { recursive: true, force: true });
-    else console.log(`\nTo destroy what is left: cd ${stackDirectory(output, pipeline.name)} && terraform destroy`);
+    if (left) {
+      const directory = stackDirectory(output, pipeline.name);
+      const { repository } = service;
+      console.log(`\n${howToDestroy({ profile, region, bucket: pipeline.bucket.name, repository, directory })}`);
+    } else await rm(work, { recursive: true, force: true });
   }
 }
 

@@ -6,6 +6,7 @@ import { commandLine, misuse } from "./command";
 import { startEnvironment } from "./environment";
 import { packageImage } from "./journey";
 import { untilInterrupted } from "./interrupt";
+import { exportLines, quoted } from "./shell";
 import { stackDirectory, synthesise } from "./synth";
 import { prepareTerraform } from "./terraform";
 import { terraform } from "./terraform/run";
@@ -114,17 +115,11 @@ async function writeVariables(
   variables: Record<string, string>,
 ): Promise<() => Promise<void>> {
   const file = join(PROJECT, variablesFile(pipeline));
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
-  const written = lines.join("");
+  const written = exportLines(variables);
   await writeFile(file, written, { mode: 0o600 });
   return async () => {
     if ((await readFile(file, "utf8").catch(() => "")) === written) await rm(file);
   };
-}
-
-/** One word for a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function explain(pipeline: PipelineConfig, applied: boolean): Promise<void> {
