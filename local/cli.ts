@@ -11,6 +11,7 @@ import { stackDirectory, synthesise } from "./synth";
 import { prepareTerraform } from "./terraform";
 import { terraform } from "./terraform/run";
 import { ensureStateBucket } from "./terraform/state-bucket";
+import { variable } from "./terraform/variables";
 
 const HELP = `npm run local [-- --apply] [-- --port N] [-- --config FILE]
 
@@ -19,7 +20,7 @@ Lambda and CodeBuild; a registry under ECR's host names. Prints how to use cdktf
 
   --apply        synthesise and apply the pipelines, too
   --port N       port of the AWS endpoint, default any free one
-  --config FILE  the pipelines, default pipeline.yaml
+  --config FILE  the pipelines; default PIPELINE_FILE, or pipeline.yaml
   --json         print one JSON line when it is up, with the environment and the outputs, and nothing after it
   --help         this text
 `;
@@ -86,6 +87,8 @@ async function local({ config, apply, port, json }: Options): Promise<void> {
     }
     const variablesOf = async (pipeline: PipelineConfig): Promise<Record<string, string>> => ({
       ...environment.variables,
+      // Or cdktf would read pipeline.yaml.
+      PIPELINE_FILE: resolve(config),
       ...(await setup.environmentFor(stackDirectory(join(PROJECT, "cdktf.out"), pipeline.name))),
     });
     if (json) {
@@ -144,7 +147,7 @@ const values = commandLine(
   {
     apply: { type: "boolean", default: false },
     port: { type: "string", default: "0" },
-    config: { type: "string", default: "pipeline.yaml" },
+    config: { type: "string", default: variable(process.env, "PIPELINE_FILE") ?? "pipeline.yaml" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
