@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { ConfigError } from "./config/errors";
 import { loadPipelines } from "./config/load";
@@ -11,6 +12,8 @@ function synthesise(file: string): void {
   const { App } = require("cdktf") as typeof import("cdktf");
   const { PipelineStack } = require("./infrastructure/stack") as typeof import("./infrastructure/stack");
   /* eslint-enable @typescript-eslint/no-require-imports */
+  // cdktf makes the last folder of the path only.
+  if (process.env.CDKTF_OUTDIR !== undefined) mkdirSync(process.env.CDKTF_OUTDIR, { recursive: true });
   // Stack traces would carry the paths of this machine into the JSON.
   const app = new App({ stackTraces: false });
   for (const pipeline of pipelines) new PipelineStack(app, pipeline);

@@ -68,6 +68,7 @@ function parseOptions(args: readonly string[]) {
     ...(kmsKey === undefined ? [] : [["--kms-key", stateKmsKeyArn, kmsKey] as const]),
   ] as const;
   for (const [option, schema, value] of help ? [] : rules) {
+    if (value === "") throw new UsageError(`${option} is missing`);
     const broken = brokenRule(schema, value);
     if (broken !== undefined) throw new UsageError(`${option} ${broken}, got ${JSON.stringify(value)}`);
   }

@@ -5,8 +5,8 @@ import { formatFinding, type Finding } from "../core/buildspec/finding";
 import { lintBuildspec } from "../core/buildspec/lint";
 import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
-const HELP = `npm run buildspec -- lint [--format text|json] [--max-warnings N] FILE...
-npm run buildspec -- compile FILE
+const HELP = `buildspec lint [--format text|json] [--max-warnings N] FILE...
+buildspec compile FILE
 
 lint     looks for what CodeBuild refuses, what surely breaks (errors) and what bites later (warnings); docs/buildspecs.md lists the rules
 compile  prints the buildspec as canonical JSON, the same bytes for the same content; its warnings go to stderr

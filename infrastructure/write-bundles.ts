@@ -21,7 +21,7 @@ export function writeBundles(folder: string, names: readonly BundleName[] = PUBL
 
 if (require.main === module) {
   const [folder, ...others] = process.argv.slice(2);
-  if (folder === undefined || others.length > 0) {
+  if (folder === undefined || folder.startsWith("-") || others.length > 0) {
     console.error("npm run bundle -- FOLDER   writes publish-image.js and what it loads there");
     process.exitCode = 2;
   } else console.log(writeBundles(folder));

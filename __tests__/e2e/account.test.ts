@@ -115,7 +115,7 @@ describe("bootstrap-state", () => {
   });
 
   test.each([
-    [[], '--bucket must have 3 to 63 characters, got ""\n'],
+    [[], "--bucket is missing\n"],
     [["--bucket", "Images"], '--bucket must be lower-case letters, digits, hyphens and dots, got "Images"\n'],
     [
       ["--bucket", "images", "--kms-key", "state"],

@@ -28,6 +28,7 @@ beforeAll(async () => {
       project("there/deeper/down", { "pipeline.yaml": WRONG, "mine.yaml": PIPELINES, "specs/web.yml": OWN_BUILDSPEC }),
       {
         PIPELINE_FILE: "mine.yaml",
+        CDKTF_OUTDIR: "a/folder/yet/to/make",
       },
     ),
     main(project("wrong", { "pipeline.yaml": WRONG })),
@@ -96,7 +97,7 @@ const OWN_BUILDSPEC = "version: 0.2\nphases: { build: { commands: ['HASH=$(cat h
 
 test("two folders give the same bytes, which name neither", () => {
   for (const { status, stdout } of [here, there]) expect({ status, stdout }).toStrictEqual({ status: 0, stdout: "" });
-  const [first, second] = [filesOf(join(here.copy, "cdktf.out")), filesOf(join(there.copy, "cdktf.out"))];
+  const [first, second] = [filesOf(join(here.copy, "cdktf.out")), filesOf(join(there.copy, "a/folder/yet/to/make"))];
 
   expect([...first.keys()]).toStrictEqual([
     "manifest.json",
@@ -125,7 +126,11 @@ test("two folders give the same bytes, which name neither", () => {
 
 test("PIPELINE_FILE names another file", () => {
   expect(there.stderr).toMatch(/^warning: mine\.yaml:/);
-  expect(readdirSync(join(there.copy, "cdktf.out/stacks"))).toStrictEqual(["images", "images-cn", "images-direct"]);
+  expect(readdirSync(join(there.copy, "a/folder/yet/to/make/stacks"))).toStrictEqual([
+    "images",
+    "images-cn",
+    "images-direct",
+  ]);
 });
 
 test("what is wrong with the file is listed without a stack trace, and nothing is written", () => {
