@@ -280,8 +280,10 @@ describe("a bad drop changes no tag, and says why", () => {
   ])("%s", async (_what, bytes, message) => {
     const error = await publish(bytes).catch((reason: unknown) => reason as Error);
     expect((error as Error).message.replace(/(?<=versionId=)[0-9a-f]{32}/, "ID")).toBe(message);
-    // The configuration, which goes up beside the layers, may be there.
+    // The configuration goes up beside the layers, so that it may be there; no layer is.
     expect(registry.requests.filter((request) => /^PUT .+\/manifests\//.test(request))).toEqual([]);
+    const blob = new URL(`${PATH}/blobs/sha256:${sha256Hex(wrong)}`, registry.url);
+    expect((await fetch(blob, { method: "HEAD" })).status).toBe(404);
   });
 
   test("a large layer that lies: its upload is not finished", async () => {
