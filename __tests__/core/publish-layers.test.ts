@@ -3,6 +3,7 @@ import type { Layer } from "../../core/archive/image";
 import { LIMITS } from "../../core/archive/limits";
 import { sha256, type Digest } from "../../core/digest";
 import type { Compressor } from "../../core/publish/compress";
+import { publishImage } from "../../core/publish/publish-image";
 import { sendLayers } from "../../core/publish/layers";
 import type { Repository } from "../../core/registry/repository";
 
@@ -85,4 +86,42 @@ test("what compresses a layer yields to those that compress longer ones at the s
     listener: () => undefined,
   });
   expect(yielding).toEqual([false, true, true, true]);
+});
+
+test("where the configuration is refused, that is the failure, and it is told when no layer is sent any more", async () => {
+  let isSending = true;
+  const uploadBlob = async (_: unknown, { signal }: { signal: AbortSignal }) => {
+    await new Promise((aborted) => {
+      signal.addEventListener("abort", aborted);
+    });
+    await new Promise(setImmediate);
+    isSending = false;
+    throw new Error("the layer's own");
+  };
+  const image = {
+    kind: "image" as const,
+    config: Buffer.from("{}"),
+    configDigest: sha256(Buffer.from("{}")),
+    platform: "linux/amd64",
+    layers: [layerOf(MiB, 0)],
+  };
+  const refused = new Error("the registry wants no configuration");
+  const publishing = publishImage({
+    selection: { kind: "image", image, missing: [] },
+    repository: {
+      host: "registry.example.com",
+      manifest: () => Promise.resolve(undefined),
+      uploadBytes: () => Promise.reject(refused),
+      uploadBlob,
+    } as unknown as Repository,
+    hashTag: "0123abc",
+    movingTags: [],
+    limits: LIMITS,
+    mountFrom: [],
+    listener: () => undefined,
+  });
+  await expect(publishing.catch((error: unknown) => ({ error, isSending }))).resolves.toEqual({
+    error: refused,
+    isSending: false,
+  });
 });

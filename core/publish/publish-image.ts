@@ -66,18 +66,18 @@ async function send(options: PublishImageOptions, known?: Known): Promise<Manife
   for (const { layers } of images) {
     checkLayerCount(`publishing ${repository.reference}:${hashTag}`, repository.host, layers.length);
   }
-  // Of one image it goes up beside the layers. The first failure of either is that of the whole.
+  // Configurations go up beside the layers. The first failure of either is that of the whole, which ends when nothing is sent any more.
   const stop = new AbortController();
-  const stopping = (error: unknown): never => {
-    stop.abort(error);
-    throw error;
-  };
-  const [layers] = await Promise.all([
-    sendLayers({ ...options, known, layers: images.flatMap((image) => image.layers), signal: stop.signal }).catch(
-      stopping,
-    ),
-    sendConfigs(repository, images, stop.signal).catch(stopping),
-  ]);
+  const all = { ...options, known, layers: images.flatMap((image) => image.layers), signal: stop.signal };
+  const sending = [sendLayers(all), sendConfigs(repository, images, stop.signal)] as const;
+  for (const part of sending) {
+    part.catch((error: unknown) => {
+      stop.abort(error);
+    });
+  }
+  await Promise.allSettled(sending);
+  stop.signal.throwIfAborted();
+  const [layers] = await Promise.all(sending);
   const manifestOf = (image: Image): Manifest =>
     renderImage(
       image,
