@@ -13,6 +13,11 @@ async function content(bytes: Buffer, name: string): Promise<string> {
   return (await (await index(bytes)).bytes(name, "a test")).toString();
 }
 
+/** As GNU's tar writes it: without a prefix, with times in its place if there are any. */
+function gnu(name: string, times: string): Buffer {
+  return tarEntry(name, "x", { prefix: times, magic: ["ustar  \0", ""] });
+}
+
 describe("names", () => {
   const long = `${"d".repeat(120)}/layer.tar`;
 
@@ -20,6 +25,13 @@ describe("names", () => {
     ["plain", tarEntry("a/layer.tar", "x"), "a/layer.tar"],
     ["with ./", tarEntry("./a/layer.tar", "x"), "a/layer.tar"],
     ["ustar prefix", tarEntry("layer.tar", "x", { prefix: "some/folder" }), "some/folder/layer.tar"],
+    [
+      "star's prefix, which ends before its times",
+      tarEntry("a", "x", { prefix: `${"p".repeat(131)}${"0".repeat(11)}\0`, magic: ["ustar\x0000", "tar\0"] }),
+      `${"p".repeat(131)}/a`,
+    ],
+    ["GNU's, with a time where ustar has the prefix", gnu("a", "14700000000\0"), "a"],
+    ["GNU's, with such a time in binary", gnu("a", "\u0080"), "a"],
     [
       "GNU long name",
       Buffer.concat([tarEntry("././@LongLink", `${long}\0`, { type: "L" }), tarEntry("cut", "x")]),
@@ -179,6 +191,14 @@ describe("what readers resolve differently is refused", () => {
     await expect(index(tar(...extensions, tarEntry("c", "x")))).rejects.toMatchObject({
       message:
         `${NAME} is a damaged tar: found ${problem} at byte ${offset}, expected a tar that \`tar -t\` accepts; ` +
+        "save the image again with `docker save` and upload it",
+    });
+  });
+
+  test.each(["folder", "012345670123folder"])("what are no times where a GNU header has them: %s", async (times) => {
+    await expect(index(tar(tarEntry("b"), gnu("a", times)))).rejects.toMatchObject({
+      message:
+        `${NAME} is a damaged tar: found a prefix of a in a GNU header at byte 512, expected a tar that \`tar -t\` accepts; ` +
         "save the image again with `docker save` and upload it",
     });
   });

@@ -11,6 +11,8 @@ export interface TarEntryOptions {
   readonly type?: string;
   readonly link?: string;
   readonly prefix?: string;
+  /** Whose header it is: what stands at its offset 257, and its last four bytes. @default - ustar's */
+  readonly magic?: readonly [kind: string, end: string];
   /** What the size field says. @default - the length of the data, in octal */
   readonly sizeField?: Buffer;
 }
@@ -26,8 +28,10 @@ export function tarEntry(name: string, data: Buffer | string = "", options: TarE
   header.write("00000000000\0", 136);
   header.write(options.type ?? "0", 156);
   header.write(options.link ?? "", 157, 100);
-  header.write("ustar\x0000", 257, "latin1");
+  const [kind, end] = options.magic ?? ["ustar\x0000", ""];
+  header.write(kind, 257, "latin1");
   header.write(options.prefix ?? "", 345, 155);
+  header.write(end, 508, "latin1");
   header.fill(" ", 148, 156);
   let sum = 0;
   for (const byte of header) sum += byte;

@@ -77,7 +77,7 @@ export class TarHeaders {
     const start = at + BLOCK;
     const next = start + Math.ceil(size / BLOCK) * BLOCK;
     if (!Number.isSafeInteger(next)) throw new BrokenTarError(source, at, "an impossible size");
-    const name = extension.path ?? headerName(block);
+    const name = extension.path ?? headerName(source, at, block);
     // An old one may have further headers in front of its data, a newer one another name: readers that do not unpack it find other entries.
     if (type === "S" || (extension.sparse && !isExtension)) {
       throw new NotSupportedYetError(
@@ -180,9 +180,18 @@ function readNumber(source: string, at: number, field: Buffer): number {
     if (!fits) throw new BrokenTarError(source, at, "an impossible size");
     return Number(value);
   }
-  const octal = field.toString("latin1").replaceAll("\0", " ").trim();
-  if (!/^[0-7]*$/.test(octal)) throw new BrokenTarError(source, at, "an impossible size");
+  const octal = octalOf(field);
+  if (octal === undefined) throw new BrokenTarError(source, at, "an impossible size");
   return octal === "" ? 0 : Number.parseInt(octal, 8);
+}
+
+function isTime(field: Buffer): boolean {
+  return field.readUInt8(0) >= 0x80 || octalOf(field) !== undefined;
+}
+
+function octalOf(field: Buffer): string | undefined {
+  const text = field.toString("latin1").replaceAll("\0", " ").trim();
+  return /^[0-7]*$/.test(text) ? text : undefined;
 }
 
 function kindOf(type: string): TarEntry["kind"] {
@@ -200,9 +209,24 @@ function kindOf(type: string): TarEntry["kind"] {
   }
 }
 
-function headerName(block: Buffer): string {
-  const prefix = text(block, 257, 6) === "ustar" ? text(block, 345, 155) : "";
-  return prefix === "" ? text(block, 0, 100) : `${prefix}/${text(block, 0, 100)}`;
+/** In two parts where ustar has room for them. Where these have its prefix, GNU's headers have times, and so has the end of star's. */
+function headerName(source: string, at: number, block: Buffer): string {
+  const name = text(block, 0, 100);
+  switch (text(block, 257, 6)) {
+    case "ustar": {
+      const isStar = text(block, 508, 4) === "tar";
+      const prefix = text(block, 345, isStar ? 131 : 155);
+      return prefix === "" ? name : `${prefix}/${name}`;
+    }
+    case "ustar ":
+      // Go's reader takes what are no times for the prefix that old writers put there
+      // (https://github.com/golang/go/blob/go1.26.0/src/archive/tar/reader.go#L439).
+      if (!isTime(block.subarray(345, 357)) || !isTime(block.subarray(357, 369)))
+        throw new BrokenTarError(source, at, `a prefix of ${name} in a GNU header`);
+      return name;
+    default:
+      return name;
+  }
 }
 
 function text(block: Buffer, start: number, length: number): string {
