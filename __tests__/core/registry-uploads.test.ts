@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sha256 } from "../../core/digest";
 import type { Credentials } from "../../core/registry/credentials";
 import { Repository, type StreamedBlob } from "../../core/registry/repository";
@@ -69,6 +70,14 @@ test.each(["http://[", "file:///etc/passwd"])("an upload that is to go to %s is 
   expect(requests()).toEqual([`HEAD ${sha256(SMALL)}`, "POST uploads/"]);
 });
 
+/** The large blob in two pieces, after which its check takes a while. */
+async function* checked(check: () => void): AsyncGenerator<Buffer> {
+  yield LARGE.subarray(0, LIMIT);
+  yield LARGE.subarray(LIMIT);
+  await sleep(100);
+  check();
+}
+
 describe("a blob of known digest", () => {
   test("that is small is looked for, then sent in one piece", async () => {
     const blob = known(SMALL);
@@ -94,6 +103,29 @@ describe("a blob of known digest", () => {
     expect(lengths).toEqual([String(LARGE.length), undefined]);
     expect(blob.starts).toEqual([0]);
     await expectStored(LARGE);
+  });
+
+  test("whose check takes longer than the registry does to answer is sent", async () => {
+    await repository.uploadBlob({ ...known(LARGE), open: () => Readable.from(checked(() => undefined)) });
+    expect(requests().slice(1)).toEqual(["POST uploads/", "PATCH uploads/ID", "PUT uploads/ID"]);
+    await expectStored(LARGE);
+  });
+
+  test("that fails its check after its last byte is never there whole", async () => {
+    let received = 0;
+    const counted = async function* (body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      for await (const chunk of body) {
+        received += chunk.length;
+        yield chunk;
+      }
+    };
+    registry.intercept = (request) => request.method === "PATCH" && { body: counted(request) };
+    const failure = new Error("it is another");
+    const wrong = checked(() => {
+      throw failure;
+    });
+    await expect(repository.uploadBlob({ ...known(LARGE), open: () => Readable.from(wrong) })).rejects.toBe(failure);
+    expect(received).toBe(LIMIT);
   });
 
   test("that is there already is not even opened", async () => {

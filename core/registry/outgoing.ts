@@ -9,6 +9,7 @@ export class OutgoingStream implements AsyncIterable<Buffer> {
   #toSkip: number;
   /** Bytes that were handed over. */
   sent = 0;
+  /** Whether the stream has ended well. */
   isFinished = false;
 
   /**
@@ -21,22 +22,35 @@ export class OutgoingStream implements AsyncIterable<Buffer> {
     this.#expected = expected;
   }
 
+  /**
+   * Of a known length, the last piece is handed over when the stream has ended well: a registry that has all bytes answers, and would
+   * have them before the stream's own check is over. Of any other, it hears the end when that is.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    let held: Buffer | undefined;
+    let size = 0;
     try {
       for await (const chunk of this.#stream as AsyncIterable<Buffer>) {
         const rest = this.#skip(chunk);
         if (rest.length === 0) continue;
-        this.sent += rest.length;
-        if (this.#expected !== undefined && this.sent > this.#expected) break;
-        yield rest;
+        size += rest.length;
+        if (this.#expected !== undefined && size > this.#expected) break;
+        if (size === this.#expected) held = rest;
+        else yield this.#handOver(rest);
       }
     } catch (cause) {
       throw new BlobSourceError("reading what is sent", { cause });
     }
-    if (this.#expected !== undefined && this.sent !== this.#expected) {
-      throw new BlobSourceError("its length", { cause: new BlobSizeError(this.sent, this.#expected) });
+    if (this.#expected !== undefined && size !== this.#expected) {
+      throw new BlobSourceError("its length", { cause: new BlobSizeError(size, this.#expected) });
     }
     this.isFinished = true;
+    if (held) yield this.#handOver(held);
+  }
+
+  #handOver(chunk: Buffer): Buffer {
+    this.sent += chunk.length;
+    return chunk;
   }
 
   #skip(chunk: Buffer): Buffer {
