@@ -14,7 +14,7 @@ export type { LogGroup } from "./infrastructure/log-group";
 export type { Outputs } from "./infrastructure/outputs";
 export type { Trigger, TriggerOutputs } from "./infrastructure/triggers/trigger";
 export { accept, type Check } from "./infrastructure/accept";
-export { EventPatternTooLongError, ResourceNotFoundError } from "./infrastructure/errors";
+export { ResourceNotFoundError } from "./infrastructure/errors";
 export { ConfigError } from "./config/errors";
 export { loadPipelines } from "./config/load";
 export { parsePipeline } from "./config/parse";

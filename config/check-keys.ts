@@ -1,11 +1,13 @@
 import { ANYTHING, commonKey, isPattern, overlap } from "../core/key-pattern";
+import { servicePattern } from "./event-pattern";
 import { dropKey } from "./fields";
 import { brokenRule, type Finding } from "./findings";
+import * as limits from "./limits";
 import type { Draft } from "./resolve";
-import type { ServiceConfig } from "./schema";
+import type { PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";
 
-/** What is wrong with keys that hold a placeholder; equal keys are found with equal names. */
+/** What is wrong with keys once their placeholders are filled in; equal keys are found with equal names. */
 export function checkKeys(draft: Draft): Finding[] {
   const lengths = checkResolved(draft);
   if (!draft.config.services.some(({ key }) => isPattern(key))) return lengths;
@@ -42,11 +44,21 @@ const ACCOUNT_DIGITS = 12;
 
 /** A key that is made of placeholder and name was seen by no schema yet. */
 function checkResolved({ config, written, places }: Draft): Finding[] {
-  return config.services.flatMap(({ key }, index) => {
-    if (key === keyOf(written.services[index])) return [];
-    const broken = brokenRule(dropKey, key);
-    return broken === undefined ? [] : [{ path: pathOf(places[index]), rule: broken, value: key }];
+  return config.services.flatMap((service, index) => {
+    const { key } = service;
+    const broken = key === keyOf(written.services[index]) ? undefined : brokenRule(dropKey, key);
+    const rule = broken ?? patternTooLong(config, service);
+    return rule === undefined ? [] : [{ path: pathOf(places[index]), rule, value: key }];
   });
+}
+
+/** The rule of a service without a function carries the key, as JSON spells it. */
+function patternTooLong(config: PipelineConfig, service: ServiceConfig): string | undefined {
+  if (!isDirect(config.trigger) || isPattern(service.key)) return undefined;
+  const { length } = servicePattern(config, service);
+  const { max } = limits.EVENT_PATTERN_LENGTH;
+  if (length <= max) return undefined;
+  return `must make an event pattern of at most ${max} characters for its rule, and makes one of ${length}, in which each " and \\ counts twice: shorten it, or take trigger queue, lambda, topic or eventbridge without direct`;
 }
 
 /** A rule of EventBridge passes the key on as it is written in the configuration, never as the sender wrote it. */

@@ -33,6 +33,9 @@ export const TOPIC_NAME_LENGTH = { min: 1, max: 256 } as const;
 /** Characters of an EventBridge rule's name. https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html */
 export const RULE_NAME_LENGTH = { min: 1, max: 64 } as const;
 
+/** Characters of a rule's event pattern, in JSON. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
+export const EVENT_PATTERN_LENGTH = { max: 2048 } as const;
+
 /** Characters of a bucket's name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export const BUCKET_NAME_LENGTH = { min: 3, max: 63 } as const;
 

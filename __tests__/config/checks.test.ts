@@ -216,6 +216,48 @@ describe("a trigger and its services", () => {
     ]);
   });
 
+  test.each([
+    ["cloudtrail", "", 869],
+    [{ eventbridge: { direct: true } }, "x", 961],
+  ])("trigger %j takes keys that fit into an event pattern", (trigger, rest, quotes) => {
+    const longest = `${'"'.repeat(quotes)}${rest}.zip`;
+    const keys = (...each: string[]) =>
+      pipeline({ trigger, services: each.map((key, index) => ({ name: `service-${index}`, key })) });
+    const rule =
+      'must make an event pattern of at most 2048 characters for its rule, and makes one of 2049, in which each " and \\ counts twice: shorten it, or take trigger queue, lambda, topic or eventbridge without direct';
+    const shown = '\\"'.repeat(100);
+    expect(problemsOf(keys(longest))).toEqual([]);
+    expect(problemsOf(keys("api.zip", longest, `x${longest}`))).toEqual([
+      `services[2].key: ${rule}, got "x${shown.slice(0, -2)}"... (${longest.length + 1} characters)`,
+    ]);
+    expect(problemsOf({ ...keys(`x${longest}`), trigger: "eventbridge" })).toEqual([]);
+  });
+
+  test("of a key that is no key, its event pattern is not told", () => {
+    const defaults = { key: `{service}${'"/{service}'.repeat(90)}.zip` };
+    const problems = problemsOf(
+      pipeline({ trigger: "cloudtrail", roles: "shared", defaults, services: ["s".repeat(11)] }),
+    );
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/^services\[0\]\.key: must be at most 1024 bytes of UTF-8, got /);
+  });
+
+  test("a key from defaults is blamed where the service stands in the file", () => {
+    const key = `{service}${'"'.repeat(961)}.zip`;
+    const text = [
+      "name: images",
+      "region: us-east-1",
+      "bucket: image-drops",
+      "trigger: { eventbridge: { direct: true } }",
+      `defaults: { key: '${key}' }`,
+      "services:",
+      "  - api",
+    ].join("\n");
+    expect(loadProblems(text)).toEqual([
+      `pipeline.yaml:7:5 services[0].key: must make an event pattern of at most 2048 characters for its rule, and makes one of 2050, in which each " and \\ counts twice: shorten it, or take trigger queue, lambda, topic or eventbridge without direct, got "api${'\\"'.repeat(97)}"... (968 characters)`,
+    ]);
+  });
+
   test.each(["queue", "lambda", "topic", { topic: { existing: "x" } }, "eventbridge"])(
     "trigger %j takes patterns",
     (trigger) => {

@@ -1,7 +1,5 @@
-import { eventPattern } from "../../infrastructure/triggers/rules";
-import { EventPatternTooLongError } from "../../infrastructure/errors";
+import { ConfigError } from "../../config/errors";
 import { synthesise, type Synthesis } from "../support/synthesis";
-import { thrownBy } from "../support/thrown";
 
 // cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
 jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
@@ -162,27 +160,26 @@ describe.each(["with the bucket's events", "with CloudTrail's"])(
   },
 );
 
-describe("a pattern", () => {
-  test("may have 2,048 characters", () => {
-    expect(eventPattern("images_api", { key: "x".repeat(2048 - '{"key":""}'.length) })).toHaveLength(2048);
-  });
-
-  test("that has more is refused before EventBridge does", () => {
-    const error = thrownBy(() => eventPattern("images_api", { key: "x".repeat(2049 - '{"key":""}'.length) }));
-    expect(error).toBeInstanceOf(EventPatternTooLongError);
-    expect((error as Error).message).toBe(
-      "EventBridge cannot take the event pattern of rule images_api: found 2049 characters, expected at most 2048; shorten the service's key",
-    );
-  });
+describe.each([
+  ["with the bucket's events", DIRECT, "x", 961],
+  ["with CloudTrail's", "cloudtrail", "", 869],
+] as const)("what EventBridge takes, %s", (_, trigger, rest, quotes) => {
+  const rendered = (key: string) => synthesise({ trigger, services: [{ name: "api", key }] });
 
   test("holds every key of 1,024 bytes that needs no escapes", () => {
     const key = `${"x".repeat(1020)}.zip`;
-    for (const trigger of [DIRECT, "cloudtrail"] as const)
-      expect(keyOfPattern(synthesise({ trigger, services: [{ name: "api", key }] }))).toBe(key);
+    expect(keyOfPattern(rendered(key))).toBe(key);
   });
 
-  test("is written so that Terraform reads no template in it", () => {
-    expect(eventPattern("images_api", { key: "a${b}%{c}" })).toBe('{"key":"a$${b}%%{c}"}');
+  test("is counted as it is synthesised: a pattern of 2,048 characters, and no more", () => {
+    const { event_pattern } = rendered(`${'"'.repeat(quotes)}${rest}.zip`).resource("aws_cloudwatch_event_rule");
+    expect(event_pattern).toHaveLength(2048);
+    expect(() => rendered(`${'"'.repeat(quotes)}${rest}x.zip`)).toThrow(ConfigError);
+  });
+
+  test("holds the request of any key: an input template of 8,192 characters", () => {
+    // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html
+    expect(templateOf(rendered(`${"<".repeat(1020)}.zip`)).length).toBeLessThan(8192);
   });
 });
 

@@ -1,15 +1,12 @@
 import { Construct } from "constructs";
+import { UPLOAD_CALLS } from "../../config/event-pattern";
 import type { TriggerConfig } from "../../config/trigger";
-import { BEGIN_CALL, DROP_CALLS } from "../../core/drop";
 import type { BuildNeeds } from "../build-role";
 import { exactly, type Statement } from "../policies";
 import type { Service } from "../service";
 import { ServiceRules } from "./service-rules";
 import { type FieldSelector, Trail } from "./trail";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
-
-/** The calls that an upload begins or ends with. */
-const CALLS = [BEGIN_CALL, ...DROP_CALLS];
 
 const SECONDS_PER_MINUTE = 60;
 
@@ -21,14 +18,12 @@ export interface CloudTrailTriggerProps extends TriggerProps {
 export class CloudTrailTrigger extends Construct implements Trigger {
   readonly builds: BuildNeeds;
   readonly outputs: TriggerOutputs;
-  readonly #bucket: string;
   readonly #rules: ServiceRules;
 
   constructor(scope: Construct, id: string, props: CloudTrailTriggerProps) {
     super(scope, id);
     const { config, surroundings, cloudtrail } = props;
-    this.#bucket = config.bucket.name;
-    const bucketArn = surroundings.bucketArn(this.#bucket);
+    const bucketArn = surroundings.bucketArn(config.bucket.name);
     const selector = renderSelector(bucketArn);
     this.#rules = new ServiceRules(this, "start-build", props);
     if (cloudtrail.trail) new Trail(this, "trail", { ...props, selector });
@@ -53,19 +48,9 @@ export class CloudTrailTrigger extends Construct implements Trigger {
   /** https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html */
   addService(service: Service): void {
     this.#rules.add(service, {
-      detailType: "AWS API Call via CloudTrail",
-      detail: {
-        // Whatever the partition's hosts end in.
-        eventSource: [{ prefix: "s3." }],
-        eventName: CALLS,
-        requestParameters: { bucketName: [this.#bucket], key: [service.config.key] },
-        errorCode: [{ exists: false }],
-      },
-      paths: {
-        DROP_VERSION_ID: "$.detail.responseElements.x-amz-version-id",
-        DROP_TIME: "$.detail.eventTime",
-        DROP_CALL: "$.detail.eventName",
-      },
+      DROP_VERSION_ID: "$.detail.responseElements.x-amz-version-id",
+      DROP_TIME: "$.detail.eventTime",
+      DROP_CALL: "$.detail.eventName",
     });
   }
 }
@@ -80,7 +65,7 @@ function renderSelector(bucketArn: string): FieldSelector[] {
     { field: "resources.type", equals: ["AWS::S3::Object"] },
     { field: "resources.ARN", starts_with: [`${bucketArn}/`] },
     { field: "readOnly", equals: ["false"] },
-    { field: "eventName", equals: CALLS },
+    { field: "eventName", equals: UPLOAD_CALLS },
   ];
 }
 

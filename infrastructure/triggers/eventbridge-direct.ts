@@ -8,12 +8,10 @@ import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 /** S3 -> EventBridge -> CodeBuild. */
 export class DirectEventBridgeTrigger extends Construct implements Trigger {
   readonly outputs: TriggerOutputs;
-  readonly #bucket: string;
   readonly #rules: ServiceRules;
 
   constructor(scope: Construct, id: string, props: TriggerProps) {
     super(scope, id);
-    this.#bucket = props.config.bucket.name;
     this.#rules = new ServiceRules(this, "start-build", props);
     addForwarding(props.config, props.surroundings);
     this.outputs = { dead_letter_queue_url: { value: this.#rules.deadLetters.url } };
@@ -26,14 +24,10 @@ export class DirectEventBridgeTrigger extends Construct implements Trigger {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */
   addService(service: Service): void {
     this.#rules.add(service, {
-      detailType: "Object Created",
-      detail: { bucket: { name: [this.#bucket] }, object: { key: [service.config.key] } },
-      paths: {
-        DROP_VERSION_ID: "$.detail.object.version-id",
-        DROP_ETAG: "$.detail.object.etag",
-        DROP_SEQUENCER: "$.detail.object.sequencer",
-        DROP_TIME: "$.time",
-      },
+      DROP_VERSION_ID: "$.detail.object.version-id",
+      DROP_ETAG: "$.detail.object.etag",
+      DROP_SEQUENCER: "$.detail.object.sequencer",
+      DROP_TIME: "$.time",
     });
   }
 }

@@ -6,7 +6,7 @@ import { names } from "../../config/names";
 import type { PipelineConfig } from "../../config/schema";
 import type { BucketNotification } from "../notifications";
 import { dropQueue } from "./drop-queue";
-import { addForwarding, busOf, eventPattern, RETRY_POLICY, ruleArn } from "./rules";
+import { addForwarding, busOf, RETRY_POLICY, ruleArn } from "./rules";
 import { maySend } from "./sqs";
 import type { Trigger, TriggerOutputs, TriggerProps } from "./trigger";
 
@@ -30,7 +30,7 @@ export class EventBridgeTrigger extends Construct implements Trigger {
       name,
       eventBusName: busOf(config.trigger),
       description: `Leads the drops of ${config.bucket.name} to the queue of pipeline ${config.name}`,
-      eventPattern: renderPattern(name, config),
+      eventPattern: renderPattern(config),
     });
     const target = new CloudwatchEventTarget(this, "target", {
       rule: rule.name,
@@ -52,9 +52,9 @@ export class EventBridgeTrigger extends Construct implements Trigger {
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */
-function renderPattern(rule: string, { bucket, services }: PipelineConfig): string {
+function renderPattern({ bucket, services }: PipelineConfig): string {
   const suffixes = endingsOf(services.map(({ key }) => key)).map((suffix) => ({ suffix }));
-  return eventPattern(rule, {
+  return JSON.stringify({
     source: ["aws.s3"],
     "detail-type": ["Object Created"],
     detail: { bucket: { name: [bucket.name] }, object: { key: suffixes } },

@@ -2,6 +2,7 @@ import { CloudwatchEventRule } from "@cdktf/provider-aws/lib/cloudwatch-event-ru
 import { CloudwatchEventTarget } from "@cdktf/provider-aws/lib/cloudwatch-event-target";
 import type { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
 import { Construct } from "constructs";
+import { servicePattern } from "../../config/event-pattern";
 import { names } from "../../config/names";
 import { literal, trustPolicy } from "../policies";
 import type { Role } from "../role";
@@ -9,21 +10,15 @@ import type { Service } from "../service";
 import { mayStartBuilds } from "../start-build-function";
 import { startBuildRole } from "../start-build-role";
 import { deadLetterQueue } from "./dead-letters";
-import { busOf, eventPattern, RETRY_POLICY, ruleArn } from "./rules";
+import { busOf, RETRY_POLICY, ruleArn } from "./rules";
 import { maySend } from "./sqs";
 import type { TriggerProps } from "./trigger";
 
-/** The events that start a service's builds, and what they say of the drop. */
-export interface DropEvents {
-  readonly detailType: string;
-  /** What the event's `detail` must match. */
-  readonly detail: object;
-  /**
-   * Where an event holds what the build must know, by the name of its variable. Never anything that the sender chooses:
-   * EventBridge puts it into JSON as it is.
-   */
-  readonly paths: Readonly<Record<string, string>>;
-}
+/**
+ * Where an event holds what the build must know, by the name of its variable. Never anything that the sender chooses: EventBridge puts it
+ * into JSON as it is.
+ */
+export type EventPaths = Readonly<Record<string, string>>;
 
 /**
  * Rules that start builds themselves, without queue and function: one for each service, for its exact key. Its id is that of the function
@@ -65,7 +60,7 @@ export class ServiceRules extends Construct {
     this.#services = new Construct(this, "services");
   }
 
-  add({ config: service, project }: Service, { detailType, detail, paths }: DropEvents): void {
+  add({ config: service, project }: Service, paths: EventPaths): void {
     const { config } = this.#props;
     const name = names(config.name).serviceRule(service.name);
     const scope = new Construct(this.#services, service.name);
@@ -73,7 +68,7 @@ export class ServiceRules extends Construct {
       name,
       eventBusName: busOf(config.trigger),
       description: `Starts the builds of ${service.name}, a service of pipeline ${config.name}`,
-      eventPattern: eventPattern(name, { source: ["aws.s3"], "detail-type": [detailType], detail }),
+      eventPattern: literal(servicePattern(config, service)),
     });
     const target = new CloudwatchEventTarget(scope, "target", {
       rule: rule.name,
