@@ -1,4 +1,4 @@
-import { policyDocument, type Statement } from "../infrastructure/policies";
+import { policyDocument, type Statement } from "../config/policies/statement";
 
 /** Without white space, as IAM counts. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const MANAGED_POLICY_LENGTH = 6144;

@@ -1,16 +1,13 @@
+import { keysOf } from "../config/policies/drops";
 import type { PipelineConfig } from "../config/schema";
-import { renderPattern } from "../core/key-pattern";
 import type { DropBucket } from "./drop-bucket";
-import { exactly } from "./policies";
 import { buildRoles, fromRoles } from "./role-names";
 import type { Surroundings } from "./surroundings";
 
 /** Tells the owner of a bucket in another account what its policy must say; within an account, the roles' own policies suffice. */
 export function addBucketPolicy(config: PipelineConfig, bucket: DropBucket, surroundings: Surroundings): void {
   if (config.bucket.account === undefined) return;
-  const keys = new Set(
-    config.services.map(({ key }) => `${bucket.arn}/${renderPattern(key, { literal: exactly, anything: "*" })}`),
-  );
+  const keys = new Set(config.services.map((service) => `${bucket.arn}/${keysOf(service, surroundings)}`));
   surroundings.forOthers.policy("bucket_policy", {
     Sid: "ReadDrops",
     Effect: "Allow",

@@ -1,6 +1,6 @@
+import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
 import { arnsOf, deployerPolicy, type DeployerPolicyOptions } from "./deployer-policy";
-import type { Statement } from "./policies";
 
 /** A configuration, and the types of the resources in its stack. */
 export interface Described {

@@ -1,10 +1,11 @@
 import { resourceOfArn } from "../config/identifiers";
 import { names } from "../config/names";
 import { arnPartition } from "../config/partition";
+import type { Statement } from "../config/policies/statement";
+import { toolsKey } from "../config/policies/tools";
 import type { PipelineConfig } from "../config/schema";
+import { PIPELINE_TAG } from "../config/tags";
 import { UnknownResourceTypeError } from "./errors";
-import type { Statement } from "./policies";
-import { PIPELINE_TAG } from "./tags";
 
 export interface DeployerPolicyOptions {
   /** Account of the pipeline. @default - the one that provider.allowedAccountIds lists, or any: a role's policy grants nothing elsewhere */
@@ -414,7 +415,7 @@ export function arnsOf(config: PipelineConfig, { account }: DeployerPolicyOption
     ],
     dropBucket: bucketArn(bucket.name),
     toolsBucket,
-    toolsObject: `${toolsBucket}/${tools.prefix}publish-image.zip`,
+    toolsObject: `${toolsBucket}/${toolsKey(tools)}`,
     // With the streams' part, as some calls name a group.
     logGroups: groups.flatMap((group) => [arn("logs", `log-group:${group}`), arn("logs", `log-group:${group}:*`)]),
     allLogGroups: arn("logs", "log-group:*"),

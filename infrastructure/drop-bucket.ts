@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 import { endingsOf, type KeyEnding } from "../config/key-endings";
 import { type BucketNotifications, entryIdPrefix, OWN_ENTRY_ID_PREFIX } from "../config/notifications";
 import { readOthers } from "../config/others";
+import { readActions } from "../config/policies/drops";
 import type { BucketConfig, PipelineConfig } from "../config/schema";
 import { accept } from "./accept";
 import { letGo } from "./let-go";
@@ -45,8 +46,7 @@ export function dropBucket(
 class CreatedDropBucket extends Construct implements DropBucket {
   readonly name: string;
   readonly arn: string;
-  /** Every drop has a version id, and no other version is ever meant. */
-  readonly readActions = ["s3:GetObjectVersion"];
+  readonly readActions: readonly string[];
   ownerMustAdd?: string;
   readonly #config: BucketConfig;
   readonly #endings: readonly KeyEnding[];
@@ -71,6 +71,7 @@ class CreatedDropBucket extends Construct implements DropBucket {
     });
     this.name = bucket.bucket;
     this.arn = bucket.arn;
+    this.readActions = readActions(config);
     this.#config = config;
     this.#endings = endingsOf(services.map(({ key }) => key));
     this.#versioning = versioning;
@@ -102,8 +103,7 @@ class CreatedDropBucket extends Construct implements DropBucket {
 class ExistingDropBucket extends Construct implements DropBucket {
   readonly name: string;
   readonly arn: string;
-  /** Whether the owner keeps versions is not ours to know. */
-  readonly readActions = ["s3:GetObject", "s3:GetObjectVersion"];
+  readonly readActions: readonly string[];
   ownerMustAdd?: string;
   readonly #config: Pick<PipelineConfig, "name" | "bucket">;
   readonly #endings: readonly KeyEnding[];
@@ -117,6 +117,7 @@ class ExistingDropBucket extends Construct implements DropBucket {
     super(scope, id);
     this.name = config.bucket.name;
     this.arn = surroundings.bucketArn(this.name);
+    this.readActions = readActions(config.bucket);
     this.#config = config;
     this.#endings = endingsOf(config.services.map(({ key }) => key));
     // The pipeline may have made it, before it was somebody else's.

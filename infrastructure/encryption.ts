@@ -1,7 +1,8 @@
 import { names } from "../config/names";
+import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
 import { isDirect } from "../config/trigger";
-import { ofBucket, type Statement } from "./policies";
+import { ofBucket } from "./policies";
 import { buildRoles, fromRoles, startBuildRole } from "./role-names";
 import type { Surroundings } from "./surroundings";
 
@@ -10,24 +11,6 @@ const THIS_KEY = "*";
 
 /** What SQS and SNS take of whoever sends to what is encrypted. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html */
 const SEND = ["kms:Decrypt", "kms:GenerateDataKey"];
-
-/** Lets a role use keys, as far as there are some. */
-export function mayUseKeys(
-  Sid: string,
-  Action: string | readonly string[],
-  keys: readonly (string | undefined)[],
-): Statement[] {
-  const Resource = [...new Set(keys.filter((key) => key !== undefined))].toSorted();
-  return Resource.length === 0 ? [] : [{ Sid, Effect: "Allow", Action, Resource }];
-}
-
-/** Keys that drops and tools are encrypted by. */
-export function keysOfObjects({ bucket, tools, encryption }: PipelineConfig): readonly (string | undefined)[] {
-  return [
-    bucket.existing ? bucket.kmsKey : encryption.kmsKey,
-    tools.existing === undefined ? encryption.kmsKey : tools.kmsKey,
-  ];
-}
 
 /** Tells the owners of keys what their policies must say. */
 export function addKeyPolicies(config: PipelineConfig, surroundings: Surroundings): void {

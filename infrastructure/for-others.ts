@@ -1,4 +1,4 @@
-import { policyDocument, type Statement } from "./policies";
+import { policyDocument, type Statement } from "../config/policies/statement";
 
 /** Whose part it is, by the key of the output `for_others`; docs/accounts.md says what to do with each. */
 type Part =

@@ -2,8 +2,9 @@ import type { TerraformElement } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
 import { parsePipeline } from "../config/parse";
+import { allBuildsMay } from "../config/policies/builds";
 import type { PipelineConfig } from "../config/schema";
-import { BuildRole, type BuildSurroundings } from "./build-role";
+import { BuildRole } from "./build-role";
 import { addBucketPolicy } from "./bucket-policy";
 import { type DropBucket, dropBucket } from "./drop-bucket";
 import { addKeyPolicies } from "./encryption";
@@ -13,9 +14,8 @@ import { Parameters } from "./parameters";
 import { completeProps, type PipelineProps } from "./pipeline-props";
 import { addRepositoryPolicies, letGoOfRepository } from "./registry";
 import { findResource, type ResourceType } from "./resources";
-import { logStream, Service } from "./service";
+import { type BuildSurroundings, Service } from "./service";
 import { Surroundings } from "./surroundings";
-import { PIPELINE_TAG } from "./tags";
 import { Tools } from "./tools";
 import { type Trigger, trigger } from "./triggers/trigger";
 
@@ -44,10 +44,9 @@ export class CheckedPipeline extends Construct {
     this.trigger = trigger(this, "trigger", { config, surroundings });
     this.services = this.#createServices(config, {
       surroundings,
-      bucket: this.bucket,
       tools,
       logGroup: this.buildLogs,
-      needs: this.trigger.builds,
+      variables: this.trigger.buildVariables,
     });
     for (const service of this.services.values()) this.trigger.addService(service);
     if (this.trigger.notification) this.bucket.notify(this.trigger.notification);
@@ -78,7 +77,7 @@ export class CheckedPipeline extends Construct {
   }
 
   #createServices(config: PipelineConfig, builds: BuildSurroundings): ReadonlyMap<string, Service> {
-    const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds);
+    const role = config.roles.builds === "own" ? undefined : this.#createSharedRole(config, builds.surroundings);
     const scope = new Construct(this, "services");
     for (const name of config.retired) letGoOfRepository(new Construct(scope, name));
     return new Map(
@@ -89,27 +88,15 @@ export class CheckedPipeline extends Construct {
     );
   }
 
-  /**
-   * One role for all builds, made or taken as it is, and the same policy for one service as for a thousand: a build may then read every
-   * object of the bucket, write every log stream of the pipeline, and push to each repository that carries the
-   * pipeline's tag - so whoever may tag repositories decides.
-   */
-  #createSharedRole(config: PipelineConfig, builds: BuildSurroundings): BuildRole {
+  /** One role for all builds, made or taken as it is. */
+  #createSharedRole(config: PipelineConfig, surroundings: Surroundings): BuildRole {
     const name = names(config.name);
-    const creates = config.services.some(({ existingRepository }) => !existingRepository);
     return new BuildRole(this, "build", {
-      ...builds,
       pipeline: config,
+      surroundings,
       name: name.sharedBuildRole,
       projects: name.buildProject("*"),
-      services: config.services,
-      ...(creates && {
-        repositories: {
-          Resource: builds.surroundings.arn("ecr", "repository/*"),
-          Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },
-        },
-      }),
-      logStreams: logStream("*", config),
+      statements: allBuildsMay(config, surroundings),
     });
   }
 }

@@ -1,23 +1,7 @@
 import { Token } from "cdktf";
+import { policyDocument, type Statement } from "../config/policies/statement";
 import type { BucketConfig } from "../config/schema";
 import type { Surroundings } from "./surroundings";
-
-/**
- * A statement of an IAM policy, in IAM's own spelling.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
- */
-export interface Statement {
-  readonly Sid: string;
-  readonly Effect: "Allow" | "Deny";
-  readonly Principal?: "*" | { readonly Service: string } | { readonly AWS: string | readonly string[] };
-  readonly Action: string | readonly string[];
-  readonly Resource?: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
-}
-
-export function policyDocument(...statements: readonly Statement[]): string {
-  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
-}
 
 /** Lets a service assume the role, on conditions. */
 export function trustPolicy(principal: string, condition?: Statement["Condition"]): string {
@@ -70,12 +54,4 @@ export function denyWithoutTls(service: keyof typeof TLS_ONLY, resource: string 
  */
 export function literal(text: string): string {
   return Token.isUnresolved(text) ? text : text.replace(/([$%])\{/g, "$1$1{");
-}
-
-/**
- * Text that stands for itself in an ARN or a condition of a policy, where `*`, `?` and `$` mean more.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
- */
-export function exactly(text: string): string {
-  return literal(text.replace(/[$*?]/g, "$${$&}"));
 }

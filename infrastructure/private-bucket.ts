@@ -6,10 +6,11 @@ import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-pub
 import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { Construct } from "constructs";
+import { policyDocument, type Statement } from "../config/policies/statement";
 import type { BucketConfig } from "../config/schema";
 import { accept } from "./accept";
 import { letGo } from "./let-go";
-import { denyWithoutTls, policyDocument, type Statement } from "./policies";
+import { denyWithoutTls } from "./policies";
 
 const NO_ACCESS_LOGS =
   "S3 writes access logs into a bucket that somebody has to own and pay for; CloudTrail's data events tell the same, where an account wants it";

@@ -1,53 +1,14 @@
 import { EcrRepositoryPolicy } from "@cdktf/provider-aws/lib/ecr-repository-policy";
 import type { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
 import { Construct } from "constructs";
-import { type PrivateRepository, privateRepository } from "../config/compute";
+import { privateRepository } from "../config/compute";
+import { mayPull, PULL, pushActions } from "../config/policies/registry";
+import { policyDocument, type Statement } from "../config/policies/statement";
 import { ownAccount } from "../config/provider";
 import type { PipelineConfig, ServiceConfig } from "../config/schema";
 import { letGo } from "./let-go";
-import { policyDocument, type Statement } from "./policies";
 import { buildRoles, fromRoles } from "./role-names";
 import type { Surroundings } from "./surroundings";
-
-/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html */
-export const PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] as const;
-
-/** Of the account that the repository is in. */
-export function repositoryArn(
-  { repository, registryAccount }: Pick<ServiceConfig, "repository" | "registryAccount">,
-  surroundings: Surroundings,
-): string {
-  return surroundings.arn("ecr", `repository/${repository}`, registryAccount);
-}
-
-/** Of a repository of build images, which may lie in another region. */
-export function imageRepositoryArn(
-  { account, region, repository }: PrivateRepository,
-  surroundings: Surroundings,
-): string {
-  return surroundings.arn("ecr", `repository/${repository}`, account, region);
-}
-
-/**
- * To push, https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html; to read what is there already, the next two; to
- * find the newest images, whose layers are used again, the last.
- */
-export function pushActions(
-  services: readonly Pick<ServiceConfig, "stream">[],
-  publisher: PipelineConfig["publisher"],
-): readonly string[] {
-  const reusesLayers = publisher === "stream" && services.some(({ stream }) => stream.reuse);
-  return [
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:PutImage",
-    "ecr:BatchGetImage",
-    "ecr:GetDownloadUrlForLayer",
-    ...(reusesLayers ? ["ecr:DescribeImages"] : []),
-  ];
-}
 
 /** Tells the owners of repositories in other accounts what their policies must say; within an account, the roles' own policies suffice. */
 export function addRepositoryPolicies(config: PipelineConfig, surroundings: Surroundings): void {
@@ -112,10 +73,7 @@ function groupBy<Item>(items: readonly Item[], keysOf: (item: Item) => readonly 
   return groups;
 }
 
-/**
- * Lets accounts pull, whoever they let do so.
- * https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
- */
+/** Lets accounts pull from a repository. */
 export function allowPulls(
   scope: Construct,
   id: string,
@@ -126,12 +84,7 @@ export function allowPulls(
   if (accounts.length === 0) return;
   new EcrRepositoryPolicy(scope, id, {
     repository: repository.name,
-    policy: policyDocument({
-      Sid: "PullImages",
-      Effect: "Allow",
-      Principal: { AWS: accounts.toSorted().map((account) => surroundings.globalArn("iam", "root", account)) },
-      Action: PULL,
-    }),
+    policy: policyDocument(mayPull(accounts, surroundings)),
   });
 }
 

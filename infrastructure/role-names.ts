@@ -1,25 +1,25 @@
 import { names } from "../config/names";
+import type { Place } from "../config/policies/place";
+import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
-import type { Statement } from "./policies";
-import type { Surroundings } from "./surroundings";
 
 type Roles = Pick<PipelineConfig, "name" | "roles">;
 
 /** ARN of the builds' role: one for all, a service's own, or a pattern of all of them. */
-export function buildRoles({ name, roles }: Roles, surroundings: Surroundings, service = "*"): string {
+export function buildRoles({ name, roles }: Roles, place: Place, service = "*"): string {
   const { builds } = roles;
   if (typeof builds !== "string") return builds.existing;
   const derived = names(name);
-  return arnOf(roles, builds === "own" ? derived.buildRole(service) : derived.sharedBuildRole, surroundings);
+  return arnOf(roles, builds === "own" ? derived.buildRole(service) : derived.sharedBuildRole, place);
 }
 
 /** ARN of the role that starts builds. */
-export function startBuildRole({ name, roles }: Roles, surroundings: Surroundings): string {
-  return roles.function ?? arnOf(roles, names(name).startBuildRole, surroundings);
+export function startBuildRole({ name, roles }: Roles, place: Place): string {
+  return roles.function ?? arnOf(roles, names(name).startBuildRole, place);
 }
 
-function arnOf({ path = "/", namePrefix }: Roles["roles"], name: string, surroundings: Surroundings): string {
-  return surroundings.globalArn("iam", `role${path}${namePrefix}${name}`);
+function arnOf({ path = "/", namePrefix }: Roles["roles"], name: string, place: Place): string {
+  return place.globalArn("iam", `role${path}${namePrefix}${name}`);
 }
 
 /**
@@ -27,12 +27,9 @@ function arnOf({ path = "/", namePrefix }: Roles["roles"], name: string, surroun
  * refused while there is no such role, and means nobody once the role was made anew.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
  */
-export function fromRoles(
-  arns: string | readonly string[],
-  surroundings: Surroundings,
-): Pick<Statement, "Principal" | "Condition"> {
+export function fromRoles(arns: string | readonly string[], place: Place): Pick<Statement, "Principal" | "Condition"> {
   return {
-    Principal: { AWS: surroundings.globalArn("iam", "root") },
+    Principal: { AWS: place.globalArn("iam", "root") },
     Condition: { ArnLike: { "aws:PrincipalArn": arns } },
   };
 }

@@ -2,8 +2,8 @@ import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
+import { policyDocument, type Statement } from "../config/policies/statement";
 import type { RolesConfig } from "../config/roles";
-import { policyDocument, type Statement } from "./policies";
 
 /** A role that function, rules or builds act by. */
 export interface Role {

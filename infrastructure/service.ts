@@ -9,21 +9,33 @@ import { Annotations } from "cdktf";
 import { Construct } from "constructs";
 import { isLambdaCompute, privateRepository } from "../config/compute";
 import { names } from "../config/names";
+import { logStream, ownBuildsMay } from "../config/policies/builds";
 import type { PipelineConfig, RepositoriesConfig, ServiceConfig } from "../config/schema";
+import { PIPELINE_TAG } from "../config/tags";
 import { accept } from "./accept";
-import { BuildRole, type BuildSurroundings } from "./build-role";
+import { BuildRole } from "./build-role";
 import { inlineBuildspec } from "./buildspec";
+import type { LogGroup } from "./log-group";
 import { literal } from "./policies";
 import { PUBLISHERS } from "./publishers";
 import { allowPulls, letGoOfRepository } from "./registry";
 import type { Role } from "./role";
 import { streamVariables } from "./stream-variables";
+import type { Surroundings } from "./surroundings";
 import { acceptMutability, excludeMovingTags, tagMutability } from "./tag-mutability";
-import { PIPELINE_TAG } from "./tags";
-import { BUILDSPEC } from "./tools";
+import { BUILDSPEC, type Tools } from "./tools";
 
 const KEYS_OF_ECR = "encrypted by keys of ECR; encryption.kmsKey names a key of your own";
 const NO_SCANS = "repositories.scanOnPush is false";
+
+/** What builds of every service use. */
+export interface BuildSurroundings {
+  readonly surroundings: Surroundings;
+  readonly tools: Tools;
+  readonly logGroup: LogGroup;
+  /** What the trigger wants of builds: environment variables of every project. @default - nothing */
+  readonly variables?: Readonly<Record<string, string>>;
+}
 
 export interface ServiceProps extends BuildSurroundings {
   readonly pipeline: PipelineConfig;
@@ -100,17 +112,14 @@ export class Service extends Construct {
     return { type: "S3", location: tools.location, buildspec: inline === undefined ? BUILDSPEC : literal(inline.json) };
   }
 
-  #createRole({ pipeline, service, ...surroundings }: ServiceProps): BuildRole {
+  #createRole({ pipeline, service, surroundings }: ServiceProps): BuildRole {
     const name = names(pipeline.name);
     return new BuildRole(this, "build", {
-      ...surroundings,
       pipeline,
+      surroundings,
       name: name.buildRole(service.name),
       projects: name.buildProject(service.name),
-      key: service.key,
-      services: [service],
-      ...(this.repository && { repositories: { Resource: this.repository.arn } }),
-      logStreams: `${logStream(service.name, pipeline)}/*`,
+      statements: ownBuildsMay(pipeline, service, surroundings, this.repository?.arn),
     });
   }
 }
@@ -152,20 +161,15 @@ function renderProject(props: ServiceProps, repository: string, role: Role): Omi
   };
 }
 
-/** In a log group that others write to as well, the names of streams begin with the pipeline's. */
-export function logStream(service: string, { name, logs }: Pick<PipelineConfig, "name" | "logs">): string {
-  return logs.builds === undefined ? service : `${name}_${service}`;
-}
-
 function registryOf({ service, surroundings }: ServiceProps): string {
   return surroundings.registry(service.registryAccount);
 }
 
 function renderVariables(props: ServiceProps, repository: string) {
-  const { pipeline, service, needs } = props;
+  const { pipeline, service } = props;
   const variables = {
     ...service.environment,
-    ...needs?.variables,
+    ...props.variables,
     SERVICE_NAME: service.name,
     IMAGE_REPO_NAME: repository,
     ECS_SOURCE: registryOf(props),

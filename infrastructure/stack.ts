@@ -3,9 +3,9 @@ import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import type { PipelineConfig } from "../config/schema";
+import { PIPELINE_TAG } from "../config/tags";
 import { addBackend } from "./backend";
 import { CheckedPipeline } from "./pipeline";
-import { PIPELINE_TAG } from "./tags";
 
 /**
  * Native locking of the S3 backend came with 1.10 and stopped being called experimental with 1.11. The lower bound

@@ -2,14 +2,15 @@ import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
+import { functionMayRunInVpc } from "../config/policies/network";
+import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
 import { renderRoutes } from "../core/routes";
 import { accept } from "./accept";
 import { bundleOf } from "./bundle";
 import { logGroup } from "./log-group";
-import { functionMayRunInVpc } from "./network";
 import { Package } from "./packaging";
-import { type Statement, trustPolicy } from "./policies";
+import { trustPolicy } from "./policies";
 import { startBuildRole } from "./start-build-role";
 import type { Surroundings } from "./surroundings";
 

@@ -1,7 +1,7 @@
 import type { Construct } from "constructs";
 import { names } from "../config/names";
+import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
-import type { Statement } from "./policies";
 import { createRole, type Role } from "./role";
 import type { Surroundings } from "./surroundings";
 

@@ -3,7 +3,9 @@ import { DataAwsPartition } from "@cdktf/provider-aws/lib/data-aws-partition";
 import { DataAwsRegion } from "@cdktf/provider-aws/lib/data-aws-region";
 import { DataAwsServicePrincipal } from "@cdktf/provider-aws/lib/data-aws-service-principal";
 import { Construct } from "constructs";
+import type { Place } from "../config/policies/place";
 import { ForOthers } from "./for-others";
+import { literal } from "./policies";
 
 /** Services that assume roles of the pipeline or send to its parts, by the names that IAM gives them. */
 export type AwsService = "cloudtrail" | "codebuild" | "events" | "lambda" | "logs" | "s3" | "sns";
@@ -12,7 +14,7 @@ export type AwsService = "cloudtrail" | "codebuild" | "events" | "lambda" | "log
  * Account, region and partition that the stack's provider points to. Terraform looks them up when it plans, so that ARNs and hosts
  * are right in every partition and whatever the provider assumes.
  */
-export class Surroundings extends Construct {
+export class Surroundings extends Construct implements Place {
   readonly account: string;
   readonly region: string;
   readonly partition: string;
@@ -59,6 +61,11 @@ export class Surroundings extends Construct {
   /** The same for a service that has a principal in each region. */
   regionalPrincipal(service: AwsService): string {
     return `${service}.${this.region}.${this.#lookUp(service).suffix}`;
+  }
+
+  /** Text that Terraform must not read as a template. */
+  literal(text: string): string {
+    return literal(text);
   }
 
   #lookUp(service: AwsService): DataAwsServicePrincipal {

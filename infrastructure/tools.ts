@@ -2,20 +2,17 @@ import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import type { ITerraformDependable, Postcondition } from "cdktf";
 import { Construct } from "constructs";
 import { names } from "../config/names";
+import { toolsKey } from "../config/policies/tools";
 import type { PipelineConfig } from "../config/schema";
 import { accept } from "./accept";
 import { bundleOf } from "./bundle";
 import { Package } from "./packaging";
-import type { Statement } from "./policies";
 import { PrivateBucket } from "./private-bucket";
 import { PUBLISHERS, readBuildspec } from "./publishers";
 import type { Surroundings } from "./surroundings";
 
 /** Name of the buildspec at the root of the tools zip. */
 export const BUILDSPEC = "buildspec.yml";
-
-/** Whatever the publisher: another key would be another object, and with the old one its versions would go, which queued builds wait for. */
-const KEY = "publish-image.zip";
 
 /**
  * Days that a replaced zip stays for builds that were started with it: a build waits for a machine for 8 hours and runs for 36 at
@@ -34,17 +31,14 @@ export class Tools extends Construct {
   readonly location: string;
   /** The version of the zip that this configuration was made with. */
   readonly version: string;
-  /** Lets a build download the zip. */
-  readonly permissions: readonly Statement[];
 
   constructor(scope: Construct, id: string, { config, surroundings }: ToolsProps) {
     super(scope, id);
-    const { bucket, arn, ready } = this.#bucket(config, surroundings);
-    const key = `${config.tools.prefix}${KEY}`;
+    const { bucket, ready } = this.#bucket(config, surroundings);
     const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles(config) });
     const object = new S3Object(this, "object", {
       bucket,
-      key,
+      key: toolsKey(config.tools),
       source: tools.path,
       // New content is a new version. (The etag of what KMS encrypts is no digest of it, and every plan would find another one.
       // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)
@@ -59,29 +53,26 @@ export class Tools extends Construct {
     });
     this.location = `${bucket}/${object.key}`;
     this.version = object.versionId;
-    this.permissions = renderPermissions(arn, key);
   }
 
   #bucket({ name, tools, encryption }: PipelineConfig, surroundings: Surroundings): ToolsBucket {
     if (tools.existing !== undefined) {
-      return { bucket: tools.existing, arn: surroundings.bucketArn(tools.existing), ready: [] };
+      return { bucket: tools.existing, ready: [] };
     }
-    const made = names(name).toolsBucket(surroundings.account, surroundings.region);
     const { bucket, versioning } = new PrivateBucket(this, "private", {
-      name: made,
+      name: names(name).toolsBucket(surroundings.account, surroundings.region),
       kmsKey: encryption.kmsKey,
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
     accept(bucket, "CKV2_AWS_62", "the deployer alone writes here, and builds name the version that they read");
-    return { bucket: bucket.id, arn: surroundings.bucketArn(made), ready: [versioning] };
+    return { bucket: bucket.id, ready: [versioning] };
   }
 }
 
 interface ToolsBucket {
   /** Its name. */
   readonly bucket: string;
-  readonly arn: string;
   /** What must be there before an object. */
   readonly ready: readonly ITerraformDependable[];
 }
@@ -98,22 +89,4 @@ function renderFiles({ publisher }: PipelineConfig) {
   const { bundles, buildspec } = PUBLISHERS[publisher];
   const programs = Object.fromEntries(bundles.map((name) => [`${name}.js`, bundleOf(name)]));
   return { ...programs, [BUILDSPEC]: Buffer.from(readBuildspec(buildspec)) };
-}
-
-/** https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html */
-function renderPermissions(bucketArn: string, key: string): readonly Statement[] {
-  return [
-    {
-      Sid: "ReadTools",
-      Effect: "Allow",
-      Action: ["s3:GetObject", "s3:GetObjectVersion"],
-      Resource: `${bucketArn}/${key}`,
-    },
-    {
-      Sid: "IdentifyToolsBucket",
-      Effect: "Allow",
-      Action: ["s3:GetBucketAcl", "s3:GetBucketLocation"],
-      Resource: bucketArn,
-    },
-  ];
 }

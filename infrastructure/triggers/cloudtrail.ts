@@ -1,8 +1,6 @@
 import { Construct } from "constructs";
 import { UPLOAD_CALLS } from "../../config/event-pattern";
 import type { TriggerConfig } from "../../config/trigger";
-import type { BuildNeeds } from "../build-role";
-import { exactly, type Statement } from "../policies";
 import type { Service } from "../service";
 import { ServiceRules } from "./service-rules";
 import { type FieldSelector, Trail } from "./trail";
@@ -16,23 +14,19 @@ export interface CloudTrailTriggerProps extends TriggerProps {
 
 /** S3's API calls -> CloudTrail -> EventBridge -> CodeBuild, where the build waits for the upload. */
 export class CloudTrailTrigger extends Construct implements Trigger {
-  readonly builds: BuildNeeds;
+  readonly buildVariables: Readonly<Record<string, string>>;
   readonly outputs: TriggerOutputs;
   readonly #rules: ServiceRules;
 
   constructor(scope: Construct, id: string, props: CloudTrailTriggerProps) {
     super(scope, id);
     const { config, surroundings, cloudtrail } = props;
-    const bucketArn = surroundings.bucketArn(config.bucket.name);
-    const selector = renderSelector(bucketArn);
+    const selector = renderSelector(surroundings.bucketArn(config.bucket.name));
     this.#rules = new ServiceRules(this, "start-build", props);
     if (cloudtrail.trail) new Trail(this, "trail", { ...props, selector });
-    this.builds = {
-      variables: {
-        MAX_WAIT_TIME: String(cloudtrail.maxWait * SECONDS_PER_MINUTE),
-        CHECK_INTERVAL: String(cloudtrail.checkInterval),
-      },
-      permissions: (key) => renderLookUps(bucketArn, key),
+    this.buildVariables = {
+      MAX_WAIT_TIME: String(cloudtrail.maxWait * SECONDS_PER_MINUTE),
+      CHECK_INTERVAL: String(cloudtrail.checkInterval),
     };
     this.outputs = {
       dead_letter_queue_url: { value: this.#rules.deadLetters.url },
@@ -66,28 +60,5 @@ function renderSelector(bucketArn: string): FieldSelector[] {
     { field: "resources.ARN", starts_with: [`${bucketArn}/`] },
     { field: "readOnly", equals: ["false"] },
     { field: "eventName", equals: UPLOAD_CALLS },
-  ];
-}
-
-/**
- * Lets a build see whether an upload still runs and which version it made.
- * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
- */
-function renderLookUps(bucketArn: string, key: string | undefined): Statement[] {
-  return [
-    {
-      Sid: "FindVersions",
-      Effect: "Allow",
-      Action: "s3:ListBucketVersions",
-      Resource: bucketArn,
-      Condition: key === undefined ? undefined : { StringEquals: { "s3:prefix": exactly(key) } },
-    },
-    {
-      Sid: "FindUploads",
-      Effect: "Allow",
-      Action: "s3:ListBucketMultipartUploads",
-      // S3 has no s3:prefix for this action; a statement that asks for it would allow nothing.
-      Resource: bucketArn,
-    },
   ];
 }

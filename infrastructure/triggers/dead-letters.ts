@@ -2,7 +2,8 @@ import { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
 import type { Construct } from "constructs";
 import { DEAD_LETTER_RETENTION_DAYS } from "../../config/limits";
 import { names } from "../../config/names";
-import { denyWithoutTls, policyDocument, type Statement } from "../policies";
+import { policyDocument, type Statement } from "../../config/policies/statement";
+import { denyWithoutTls } from "../policies";
 import { renderQueue } from "./sqs";
 import type { TriggerProps } from "./trigger";
 

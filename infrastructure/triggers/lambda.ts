@@ -2,7 +2,7 @@ import { LambdaFunctionEventInvokeConfig } from "@cdktf/provider-aws/lib/lambda-
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { Construct } from "constructs";
 import { names } from "../../config/names";
-import { mayUseKeys } from "../encryption";
+import { mayUseKeys } from "../../config/policies/keys";
 import type { BucketNotification } from "../notifications";
 import { StartBuildFunction } from "../start-build-function";
 import { deadLetterQueue } from "./dead-letters";

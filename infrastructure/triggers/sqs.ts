@@ -1,8 +1,7 @@
-import type { Statement } from "../policies";
-
 const SECONDS_PER_DAY = 24 * 60 * 60;
 
 /** What all queues have in common. */
+import type { Statement } from "../../config/policies/statement";
 export function renderQueue(name: string, retentionDays: number, kmsKey: string | undefined) {
   return {
     name,

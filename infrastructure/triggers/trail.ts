@@ -1,8 +1,8 @@
 import { Cloudtrail } from "@cdktf/provider-aws/lib/cloudtrail";
 import { Construct } from "constructs";
 import { names } from "../../config/names";
+import type { Statement } from "../../config/policies/statement";
 import { accept } from "../accept";
-import type { Statement } from "../policies";
 import { PrivateBucket } from "../private-bucket";
 import type { Surroundings } from "../surroundings";
 import type { TriggerProps } from "./trigger";

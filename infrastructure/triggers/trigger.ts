@@ -1,6 +1,5 @@
 import type { Construct, IConstruct } from "constructs";
 import type { PipelineConfig } from "../../config/schema";
-import type { BuildNeeds } from "../build-role";
 import type { BucketNotification } from "../notifications";
 import type { Service } from "../service";
 import type { Surroundings } from "../surroundings";
@@ -23,8 +22,8 @@ export type TriggerOutputs = Readonly<Record<string, { readonly value: unknown; 
 export interface Trigger extends IConstruct {
   /** What the bucket must report, if anything, once every service is added. Set up where the bucket is ours, told to its owner where it is not. */
   readonly notification?: BucketNotification;
-  /** What builds need beside what every build needs. */
-  readonly builds?: BuildNeeds;
+  /** Environment variables that builds need beside what every build needs; what they may do beside says config/policies/builds.ts. */
+  readonly buildVariables?: Readonly<Record<string, string>>;
   /** What people who run the pipeline look for, `queue_url` and the like, and what other owners have to do. */
   readonly outputs: TriggerOutputs;
   /** Adds what one service needs beside its project. */
