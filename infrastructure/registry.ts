@@ -2,6 +2,7 @@ import { EcrRepositoryPolicy } from "@cdktf/provider-aws/lib/ecr-repository-poli
 import type { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
 import { Construct } from "constructs";
 import { privateRepository } from "../config/compute";
+import { anyPlace, type Place } from "../config/policies/place";
 import { mayPull, PULL, pushActions } from "../config/policies/registry";
 import { policyDocument, type Statement } from "../config/policies/statement";
 import { ownAccount } from "../config/provider";
@@ -51,7 +52,13 @@ function buildImageOf({ compute }: ServiceConfig, { region, provider }: Pipeline
   return [image.region === region ? `${image.account}/${image.repository}` : image.url];
 }
 
-/** ARNs of the roles that build these services; a pattern where it is all of them, so that the policy holds any number. */
+/**
+ * Characters of roles in one statement: of three there can be in the policy of a repository, which ECR takes 10,240 of.
+ * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+ */
+const MOST_ROLES_LENGTH = 3000;
+
+/** ARNs of the roles that build these services; a pattern of all where it is all of them, or so many that a policy would not hold them. */
 function rolesOf(
   services: readonly ServiceConfig[],
   config: PipelineConfig,
@@ -61,8 +68,11 @@ function rolesOf(
   if (first === undefined || typeof config.roles.builds !== "string" || config.roles.builds === "shared")
     return buildRoles(config, surroundings);
   if (others.length === 0) return buildRoles(config, surroundings, first.name);
-  if (services.length === config.services.length) return buildRoles(config, surroundings);
-  return services.map(({ name }) => buildRoles(config, surroundings, name));
+  const rolesAt = (place: Place) => services.map(({ name }) => buildRoles(config, place, name));
+  const isLong = JSON.stringify(rolesAt(anyPlace(config.region))).length > MOST_ROLES_LENGTH;
+  // A role among them that may not pull by its own policy, may not by the repository's.
+  if (isLong || services.length === config.services.length) return buildRoles(config, surroundings);
+  return rolesAt(surroundings);
 }
 
 /** By each of the keys that an item has, in the order of the first. */

@@ -329,6 +329,15 @@ describe("an existing bucket of another account", () => {
     const { bucket_policy } = forOthers(synthesise({ ...THINGS["bucket of another account"], services }));
     expect(bucket_policy).toMatchObject({ Statement: [{ Resource: resource }] });
   });
+
+  test.each([
+    [["a", "b"], ["a", "b"].map((name) => `arn:aws:s3:::their-drops/${name}${"${*}".repeat(1000)}.zip`)],
+    [["a", "b", "c"], "arn:aws:s3:::their-drops/*"],
+  ])("with long keys of %j its policy takes half of these at most", (names, resource) => {
+    const services = names.map((name) => ({ name, key: `${name}${"*".repeat(1000)}.zip`, repository: `team/${name}` }));
+    const { bucket_policy } = forOthers(synthesise({ ...THINGS["bucket of another account"], services }));
+    expect(bucket_policy).toMatchObject({ Statement: [{ Resource: resource }] });
+  });
 });
 
 describe("an existing repository", () => {
@@ -425,6 +434,15 @@ describe("an existing repository", () => {
       "777788889999/platform/db": document(push(role("db_build"))),
       "777788889999/platform/web": document(push(role("web_build")), mount(role("api_build"))),
     });
+  });
+
+  test.each([
+    [58, Array.from({ length: 58 }, (_, index) => role(`s${index + 100}_build`))],
+    [59, role("*_build")],
+  ])("in another account lets the roles of %i services read it by a policy that ECR takes", (count, roles) => {
+    const mounting = Array.from({ length: count }, (_, index) => theirs(`s${index + 100}`, ["platform/base"]));
+    const { repository_policies } = forOthers(synthesise({ services: [theirs("api"), ...mounting] }));
+    expect(repository_policies).toHaveProperty(["777788889999/platform/base"], document(mount(roles)));
   });
 
   test("in another account is told once where one role for all builds may read it anyway", () => {
