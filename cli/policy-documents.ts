@@ -1,11 +1,10 @@
+import * as limits from "../config/limits";
 import { policyDocument, type Statement } from "../config/policies/statement";
 
-/** Without white space, as IAM counts. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const MANAGED_POLICY_LENGTH = 6144;
-/** By default; a higher quota can be asked for. */
+const { max: MANAGED_POLICY_LENGTH } = limits.MANAGED_POLICY_LENGTH;
+const { max: INLINE_POLICIES_LENGTH } = limits.INLINE_POLICIES_LENGTH;
+/** By default; a higher quota can be asked for. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const MANAGED_POLICIES_OF_ROLE = 10;
-/** All inline policies of a role together. */
-const INLINE_POLICIES_LENGTH = 10_240;
 
 /** As few documents as it takes for each to be a managed policy, without white space. */
 export function policyDocuments(statements: readonly Statement[]): readonly string[] {

@@ -126,23 +126,12 @@ function checkTools({ bucket, tools }: PipelineConfig): Finding[] {
   return [{ path: ["tools", "bucket", "existing"], rule, value: tools.existing }];
 }
 
-function checkRepositories({ roles, repositories, services }: PipelineConfig): Finding[] {
-  const found: Finding[] = [];
-  const existing = services.filter(({ existingRepository }) => existingRepository);
-  if (repositories.pullAccounts.length > 0 && existing.length === services.length) {
-    const rule = "must not be given where every repository exists: who may pull there is its owner's to say";
-    found.push({ path: ["repositories", "pullAccounts"], rule });
-  }
-  const length = existing.reduce((sum, { repository }) => sum + repository.length + ARN_LENGTH, 0);
-  if (roles.builds === "shared" && length > limits.SHARED_REPOSITORY_NAMES_LENGTH.max) {
-    const rule = `must be own where services publish to as many existing repositories, here ${existing.length}: the policy of one role cannot name them all`;
-    found.push({ path: ["roles"], rule });
-  }
-  return found;
+function checkRepositories({ repositories, services }: PipelineConfig): Finding[] {
+  if (repositories.pullAccounts.length === 0 || services.some(({ existingRepository }) => !existingRepository))
+    return [];
+  const rule = "must not be given where every repository exists: who may pull there is its owner's to say";
+  return [{ path: ["repositories", "pullAccounts"], rule }];
 }
-
-/** `arn:aws-us-gov:ecr:us-gov-west-1:111122223333:repository/`, quotes and comma. */
-const ARN_LENGTH = 63;
 
 function checkLogs({ trigger }: PipelineConfig, { function: written }: Draft["written"]["logs"]): Finding[] {
   if (written === undefined || !isDirect(trigger)) return [];

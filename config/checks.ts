@@ -3,6 +3,7 @@ import { checkCompute, warnCompute } from "./check-compute";
 import { checkExisting, countRoles, warnExisting } from "./check-existing";
 import { checkKeys } from "./check-keys";
 import { checkNotifications } from "./check-notifications";
+import { checkPolicies, warnPolicies } from "./check-policies";
 import { checkRetired } from "./check-retired";
 import { checkStream } from "./check-stream";
 import { checkTrigger, countRules, makesTrail, warnTrigger } from "./check-trigger";
@@ -36,6 +37,7 @@ export function checkPipeline(draft: Draft): Finding[] {
     ...checkStream(draft),
     ...checkExisting(draft),
     ...checkVpc(draft),
+    ...checkPolicies(draft),
     ...checkExclusions(draft),
   ];
   if (config.backend.kind === "s3" && !config.bucket.existing && config.backend.bucket === config.bucket.name) {
@@ -149,7 +151,7 @@ function checkParameters({ region, outputs }: PipelineConfig, earlier: readonly 
 
 /** What only the account can tell, but what will probably not go as expected. */
 export function warnPipeline(config: PipelineConfig): Finding[] {
-  const found = [...warnTrigger(config), ...warnExisting(config), ...warnCompute(config)];
+  const found = [...warnTrigger(config), ...warnExisting(config), ...warnPolicies(config), ...warnCompute(config)];
   if (config.backend.kind === "cloud" && config.packaging === "archive") {
     const rule =
       "archive has Terraform zip the programs when it plans, and HCP Terraform may apply on another machine: use prebuilt";

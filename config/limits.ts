@@ -109,10 +109,7 @@ export const LAMBDA_COMPUTE_REGIONS = [
   "us-west-2",
 ] as const;
 
-/**
- * Repositories that the builds of one role may take layers from, each a line of its policy: 20 of the longest names leave it far below IAM's
- * 10,240 characters. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
- */
+/** Repositories that a service may take layers from, each a line of the policy of its role. AWS sets no limit but that of the policy. */
 export const MOUNT_FROM = { max: 20 } as const;
 
 /** More than any registry stores, and few enough bytes for every number to be exact. */
@@ -142,11 +139,14 @@ export const VPC_SUBNETS = { max: 16 } as const;
 /** Security groups of a build project. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_VpcConfig.html */
 export const VPC_SECURITY_GROUPS = { max: 5 } as const;
 
-/**
- * Characters that the ARNs of existing repositories may take in the policy of one role for all builds, which holds 10,240 with all the
- * rest. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
- */
-export const SHARED_REPOSITORY_NAMES_LENGTH = { max: 5000 } as const;
+/** Characters of all inline policies of a role together, without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+export const INLINE_POLICIES_LENGTH = { max: 10_240 } as const;
+
+/** Characters of a managed policy, without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+export const MANAGED_POLICY_LENGTH = { max: 6144 } as const;
+
+/** Characters of a repository's policy. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
+export const REPOSITORY_POLICY_LENGTH = { max: 10_240 } as const;
 
 /** Tags that choose workspaces: more than anyone tells workspaces apart by. */
 export const CLOUD_TAGS = { max: 20 } as const;

@@ -227,22 +227,6 @@ services: [api]
       "pipeline.yaml:10:3 vpc.endpoints: must name the endpoints ecr.api, ecr.dkr, logs or have nat: true: without a way out, what runs in the VPC reaches AWS by VPC endpoints alone; make them in vpc-01234567 and list them here",
     ]);
   });
-
-  test("a role for all that could not name every existing repository", () => {
-    const problems = (count: number) =>
-      problemsOf(
-        pipeline({
-          roles: "shared",
-          defaults: { repository: { existing: "{service}" } },
-          services: Array.from({ length: count }, (_, index) => `service-${index + 100}`),
-        }),
-      );
-    // 63 characters around the 11 of each name.
-    expect(problems(67)).toEqual([]);
-    expect(problems(68)).toEqual([
-      "roles: must be own where services publish to as many existing repositories, here 68: the policy of one role cannot name them all",
-    ]);
-  });
 });
 
 describe("is accepted", () => {

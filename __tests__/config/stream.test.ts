@@ -84,20 +84,6 @@ services:
   ]);
 });
 
-test("one role for all mounts from 20 repositories of others at most; the pipeline's own do not count", () => {
-  const repositories = (first: number, count: number) =>
-    Array.from({ length: count }, (_, index) => `b${first + index}`);
-  const services = (count: number) => [
-    { name: "a1", mountFrom: ["a2", ...repositories(0, 15)] },
-    { name: "a2", mountFrom: ["a1", ...repositories(10, count - 10)] },
-  ];
-  expect(problemsOf(pipeline({ roles: "shared", services: services(20) }))).toEqual([]);
-  expect(problemsOf(pipeline({ roles: "shared", services: services(21) }))).toEqual([
-    `roles: must be own where services mount from more than 20 repositories of others, here 21: the policy of one role for all cannot name them, got "shared"`,
-  ]);
-  expect(problemsOf(pipeline({ services: services(21) }))).toEqual([]);
-});
-
 test.each(["SOURCE_IMAGE", "COMPRESSION", "REUSE", "PLATFORM", "ATTESTATIONS", "MOUNT_FROM", "MAX_RATIO"])(
   "%s is no variable of one's own",
   (name) => {

@@ -259,32 +259,6 @@ describe("layers of images that are there", () => {
   });
 });
 
-describe("IAM's limit of an inline policy", () => {
-  /** Characters. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-  const INLINE_POLICY_LENGTH = 10_240;
-  const ROOM_FOR_LONG_NAMES = 5_000;
-
-  test.each([["own"], ["shared"]] as const)(
-    "is not reached by the most repositories to mount from, with roles: %s",
-    (roles) => {
-      const mountFrom = Array.from({ length: 20 }, (_, index) => `${index}${"r".repeat(250)}`);
-      for (const [name, policy] of synthesise({ roles, defaults: { mountFrom } }).policies()) {
-        expect([name, JSON.stringify(policy).length < INLINE_POLICY_LENGTH]).toStrictEqual([name, true]);
-      }
-    },
-  );
-
-  test.each([
-    ["own", created],
-    ["shared", shared],
-  ] as const)("is far away with roles: %s", (_roles, synthesis) => {
-    for (const [name, policy] of synthesis.policies()) {
-      if (!name.startsWith("aws_iam_role_policy")) continue;
-      expect(JSON.stringify(policy).length).toBeLessThan(INLINE_POLICY_LENGTH - ROOM_FOR_LONG_NAMES);
-    }
-  });
-});
-
 function document(...statements: readonly object[]) {
   return { Version: "2012-10-17", Statement: statements };
 }

@@ -18,6 +18,14 @@ export function policyDocument(...statements: readonly Statement[]): string {
 }
 
 /**
+ * Characters of a policy as AWS gets it. Terraform spells `<`, `>` and `&` by their numbers, https://pkg.go.dev/encoding/json#Marshal; a blank in
+ * a key counts, as IAM does not say whether that is white space.
+ */
+export function policyLength(...statements: readonly Statement[]): number {
+  return policyDocument(...statements).replace(/[<>&]/g, "\\u0026").length;
+}
+
+/**
  * Text that stands for itself in an ARN or a condition of a policy, where `*`, `?` and `$` mean more.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
  */
