@@ -37,7 +37,7 @@ const fits = (...statements: readonly Statement[]) => policyDocument(...statemen
 function fit(statement: Statement): Statement[] {
   const { Sid, Resource } = statement;
   if (Resource === undefined || typeof Resource === "string") return [statement];
-  for (let count = 1; count < Resource.length; count++) {
+  for (let count = 1; count <= Resource.length; count++) {
     const size = Math.ceil(Resource.length / count);
     const parts = Array.from({ length: count }, (_, index) => ({
       ...statement,

@@ -482,8 +482,8 @@ describe("a policy that does not fit a managed policy", () => {
     readonly Version: string;
     readonly Statement: readonly Statement[];
   }
-  function documentsOf(count: number) {
-    const { code, out, err } = run(withServices(count), "--account", "111122223333", "a");
+  function documentsOf(yaml: string) {
+    const { code, out, err } = run(yaml, "--account", "111122223333", "a");
     expect(code).toBe(0);
     const documents = JSON.parse(out) as readonly Document[];
     const lengths = documents.map((document) => JSON.stringify(document).length);
@@ -496,15 +496,34 @@ describe("a policy that does not fit a managed policy", () => {
     [100, 3, ": inline policies of a role hold 10240 together"],
     [300, 5, ": inline policies of a role hold 10240 together"],
   ])("of %i services is a list of %i documents that do", (services, count, advice) => {
-    const { documents, err, length } = documentsOf(services);
+    const { documents, err, length } = documentsOf(withServices(services));
     expect(documents).toHaveLength(count);
     expect(err).toBe(
       `the policy for a has ${length} characters, a managed policy holds 6144: it is a list of ${count} documents; attach each as a managed policy, of which a role has 10 by default${advice}\n`,
     );
   });
 
+  test("names one object of a state in each, where the longest keys of states want it", () => {
+    const long = '"'.repeat(1000);
+    const { documents } = documentsOf(
+      `${A}backend: { s3: { bucket: our-state, key: '${long}s', workspaceKeyPrefix: '${long}w' } }\n`,
+    );
+    const statements = documents
+      .flatMap(({ Statement }) => Statement)
+      .map(({ Sid, Resource }) => [Sid, [Resource].flat().map((arn) => arn.replaceAll(long, "..."))] as const)
+      .filter(([sid]) => /KeepState|Unlock/.test(sid));
+    expect(Object.fromEntries(statements)).toEqual({
+      KeepState: ["arn:aws:s3:::our-state/...s"],
+      KeepState2: ["arn:aws:s3:::our-state/...w/*/...s"],
+      KeepState3: ["arn:aws:s3:::our-state/...s.tflock"],
+      KeepState4: ["arn:aws:s3:::our-state/...w/*/...s.tflock"],
+      Unlock: ["arn:aws:s3:::our-state/...s.tflock"],
+      Unlock2: ["arn:aws:s3:::our-state/...w/*/...s.tflock"],
+    });
+  });
+
   test("allows all of it, under names that differ", () => {
-    const { documents } = documentsOf(100);
+    const { documents } = documentsOf(withServices(100));
     const statements = documents.flatMap(({ Statement }) => Statement);
     const sids = statements.map(({ Sid }) => Sid);
     expect(new Set(sids).size).toBe(sids.length);
@@ -523,7 +542,7 @@ describe("a policy that does not fit a managed policy", () => {
   });
 
   test("and takes more of them than a role has by default", () => {
-    const { documents, err, length } = documentsOf(900);
+    const { documents, err, length } = documentsOf(withServices(900));
     expect(err).toBe(
       `the policy for a has ${length} characters, a managed policy holds 6144: it is a list of ${documents.length} documents, more than the 10 managed policies that a role has by default: have that quota raised, or make several pipelines of it\n`,
     );
