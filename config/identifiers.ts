@@ -33,7 +33,7 @@ export const kmsKeyArn = z
     "must not be an AWS managed key, whose policy nobody can change, so that S3, SNS and EventBridge could not write: name a customer managed key, or leave the option out for keys that AWS owns",
   )
   .regex(
-    new RegExp(`^${ARN}:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-)?[0-9a-f-]{8,}$`),
+    new RegExp(`^${ARN}:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-)?[0-9a-f-]{8,36}$`),
     "must be the ARN of a KMS key by its id, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
   );
 

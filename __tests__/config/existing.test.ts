@@ -59,6 +59,11 @@ describe("is refused", () => {
       { encryption: { kmsKey: "arn:aws:kms:us-east-1:111122223333:alias/aws/s3" } },
       [`encryption.kmsKey: ${NOT_AWS_MANAGED}, got "arn:aws:kms:us-east-1:111122223333:alias/aws/s3"`],
     ],
+    [
+      "a key with more than an id",
+      { encryption: { kmsKey: `${KEY}0` } },
+      [`encryption.kmsKey: ${A_KEY}, got "${KEY}0"`],
+    ],
     ["an alias", { encryption: { kmsKey: "alias/images" } }, [`encryption.kmsKey: ${A_KEY}, got "alias/images"`]],
     [
       "a key of another region",
