@@ -71,6 +71,8 @@ describe("the command line", () => {
     [["api.tar", "team/api"], 'DESTINATION is "team/api", expected HOST[:PORT]/REPOSITORY[:TAG]'],
     [["api.tar", target, "--compression", "xz"], '--compression is "xz", expected gzip, zstd or keep'],
     [["api.tar", target, "--moving-tag", "a b"], '--moving-tag is "a b", expected a tag'],
+    [["api.tar", target, "--moving-tag", "0123abc"], "--moving-tag is 0123abc, expected none that is a git hash"],
+    [["api.tar", `${target}:v1`, "--moving-tag", "v1"], "--moving-tag is v1, expected another than DESTINATION's"],
     [["api.tar", target, "--max-ratio", "0"], '--max-ratio is "0", expected a number of at least 1'],
     [["api.tar", target, "--nonsense"], "Unknown option '--nonsense'"],
     [
@@ -137,6 +139,42 @@ describe("publish-image", () => {
 
   test("--help", async () => {
     expect(await runCommand("--help")).toEqual({ code: 0, stdout: HELP, stderr: "" });
+  });
+
+  test("--help that cannot be printed", async () => {
+    jest.spyOn(process.stdout, "write").mockImplementation(((_text: string, written: (e: Error) => void) => {
+      written(new Error("write EPIPE"));
+      return false;
+    }) as never);
+    const said = jest.spyOn(console, "error").mockImplementation(() => undefined);
+    expect(await publishCommand(["--help"])).toBe(1);
+    expect(said.mock.calls).toEqual([["the help could not be printed: write EPIPE"]]);
+  });
+
+  test.each([
+    ["nobody", { REGISTRY_USERNAME: "", REGISTRY_PASSWORD: "" }, 0, [undefined]],
+    ["a user", { REGISTRY_USERNAME: "user", REGISTRY_PASSWORD: "word" }, 0, ["Basic dXNlcjp3b3Jk"]],
+    ["a name without a password", { REGISTRY_USERNAME: "user" }, 2, []],
+    ["a password without a name", { REGISTRY_USERNAME: "", REGISTRY_PASSWORD: "word" }, 2, []],
+  ])("as %s", async (_who, variables, code, shown) => {
+    const authorizations = new Set<string | undefined>();
+    registry.intercept = ({ headers }) => {
+      authorizations.add(headers.authorization);
+      return false;
+    };
+    jest.replaceProperty(process, "env", { ...process.env, ...variables });
+    expect((await runCommand(archive, destination)).code).toBe(code);
+    expect([...authorizations]).toEqual(shown);
+  });
+
+  test("goes on where nobody hears how", async () => {
+    const program = writeBundles(mkdtempSync(join(directory, "unheard-")), ["publish-image"]);
+    const child = spawn(process.execPath, [program, archive, destination, "--moving-tag", "staging"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr.destroy();
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(pushed().slice(-2)).toEqual(["0123abc", "staging"]);
   });
 
   test("prints what it has published, and tells on standard error how", async () => {

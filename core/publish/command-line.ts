@@ -10,7 +10,8 @@ Publishes an image archive: sends what the registry lacks, verifies all of it, u
 
   SOURCE                  a file, - for standard input, or s3://BUCKET/KEY[?versionId=ID]. What docker, podman, skopeo and buildah save:
                           docker-archive or OCI layout, plain, gzip or zstd, as it is or in a zip
-  DESTINATION             HOST[:PORT]/REPOSITORY[:TAG]; without TAG, the image is published under the git hash that it bears in the archive
+  DESTINATION             HOST[:PORT]/REPOSITORY[:TAG]; without TAG, the image is published under the git hash that it bears in the archive.
+                          This tag names the image for ever: what holds another one is refused. For others there is --moving-tag
 
 Which image
   --image NAME|DIGEST     of several in the archive; by its name, or the digest of its manifest, index or configuration
@@ -22,7 +23,7 @@ What is sent
   --compression WORD      gzip (default), zstd or keep, for layers that are not compressed
   --no-reuse              sends layers though the repository's images have them
   --mount-from REPOSITORY of the same registry, to mount layers from; may be repeated
-  --moving-tag TAG        set after the image is there; may be repeated
+  --moving-tag TAG        such as latest; set after the image is there, whatever it pointed to; may be repeated
   --dry-run               says what would be done, and writes nothing
 
 Limits
@@ -87,9 +88,13 @@ export function readCommandLine(args: readonly string[]): Command | undefined {
   const target = readDestination(destination);
   if (destination !== "" && !target)
     problems.push(`DESTINATION is ${JSON.stringify(destination)}, expected HOST[:PORT]/REPOSITORY[:TAG]`);
+  const tagPattern = new RegExp(DEFAULT_TAG_PATTERN);
   const movingTags = values["moving-tag"] ?? [];
-  for (const tag of movingTags)
+  for (const tag of movingTags) {
     if (!TAG.test(tag)) problems.push(`--moving-tag is ${JSON.stringify(tag)}, expected a tag`);
+    else if (tag === target?.hashTag) problems.push(`--moving-tag is ${tag}, expected another than DESTINATION's`);
+    else if (tagPattern.test(tag)) problems.push(`--moving-tag is ${tag}, expected none that is a git hash`);
+  }
   const choice = readChoice(
     {
       compression: values.compression,
@@ -110,7 +115,7 @@ export function readCommandLine(args: readonly string[]): Command | undefined {
     source,
     ...target,
     ...(archivePath !== undefined && { archivePath }),
-    rule: { tagPattern: new RegExp(DEFAULT_TAG_PATTERN), ...(image !== undefined && { image }) },
+    rule: { tagPattern, ...(image !== undefined && { image }) },
     movingTags,
     choice,
     dryRun: values["dry-run"] ?? false,

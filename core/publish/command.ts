@@ -9,7 +9,7 @@ import type { Credentials } from "../registry/credentials";
 import { registryRegion, registryUrl } from "../registry/host";
 import type { RecentTags } from "../registry/recent-tags";
 import { Repository } from "../registry/repository";
-import { UserCredentials } from "../registry/user-credentials";
+import { UserCredentials, type User } from "../registry/user-credentials";
 import { readCommandLine, HELP, UsageError, type Command } from "./command-line";
 import { every, stopwatch } from "../timing";
 import { type PublishEvent, type PublishListener, reportRetries } from "./events";
@@ -34,7 +34,7 @@ export async function publishCommand(args: readonly string[]): Promise<number> {
   try {
     const command = readCommandLine(args);
     if (!command) {
-      process.stdout.write(HELP);
+      await print(HELP, "the help could not be printed");
       return EXIT.done;
     }
     await run(command, terminal);
@@ -90,10 +90,10 @@ async function run(command: Command, terminal: TerminalProgress | undefined): Pr
 }
 
 /** Whoever reads the result must not take half of it for all. */
-function print(text: string): Promise<void> {
+function print(text: string, failure = "all is done, but the result could not be printed"): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {
-      reject(new Error(`all is done, but the result could not be printed: ${cause.message}`, { cause }));
+      reject(new Error(`${failure}: ${cause.message}`, { cause }));
     };
     process.stdout.once("error", fail);
     process.stdout.write(text, (error) => {
@@ -116,9 +116,18 @@ function accessTo(
     const { ecrAccess } = require("./ecr-access") as typeof import("./ecr-access");
     return ecrAccess(host, name);
   }
-  const { REGISTRY_USERNAME: user, REGISTRY_PASSWORD: password } = process.env;
-  const known = user !== undefined && password !== undefined ? { name: user, password } : undefined;
-  return { credentials: new UserCredentials(registryUrl(host), name, known) };
+  return { credentials: new UserCredentials(registryUrl(host), name, readUser(process.env)) };
+}
+
+/** An empty variable is how many a CI system writes a secret that it does not have. */
+function readUser({
+  REGISTRY_USERNAME: name = "",
+  REGISTRY_PASSWORD: password = "",
+}: NodeJS.ProcessEnv): User | undefined {
+  if (name === "" && password === "") return undefined;
+  if (name === "") throw new UsageError(["REGISTRY_PASSWORD is set and REGISTRY_USERNAME is not"]);
+  if (password === "") throw new UsageError(["REGISTRY_USERNAME is set and REGISTRY_PASSWORD is not"]);
+  return { name, password };
 }
 
 async function openSource(

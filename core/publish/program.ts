@@ -13,13 +13,6 @@ import { readSettings } from "./settings";
 /** What a publisher does with a drop. Answers lines for standard output. */
 type PublisherWork = (options: PublishDropOptions) => Promise<readonly string[]>;
 
-/** {@link publisherProgram} as a process, which ends with its exit code. */
-export function runPublisher(work: PublisherWork): void {
-  // A connection that hangs must not keep a build that is over. Nothing is lost: on Linux, pipes and files are written at once
-  // (https://nodejs.org/api/process.html#a-note-on-process-io).
-  void publisherProgram(work).then((code) => process.exit(code));
-}
-
 /**
  * A publisher as the program that a build runs: its settings come from the environment, standard output takes the lines that `work`
  * answers, if there are any, and standard error takes everything else. Waits for an upload that has only begun; where it comes to

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { run } from "../../core/publish/run";
 
 // Before anything is compressed: Node reads it once (https://nodejs.org/api/cli.html#uv_threadpool_sizesize).
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
@@ -19,6 +20,4 @@ function main(args: readonly string[]): Promise<number> {
 }
 /* eslint-enable @typescript-eslint/no-require-imports */
 
-// A connection that hangs must not keep a build that is over. Nothing is lost: on Linux, pipes and files are written at once
-// (https://nodejs.org/api/process.html#a-note-on-process-io).
-void main(process.argv.slice(2)).then((code) => process.exit(code));
+run(() => main(process.argv.slice(2)));
