@@ -216,6 +216,15 @@ describe("an image is refused", () => {
     );
   });
 
+  test("whose configuration is not what go-containerregistry's name for it says", async () => {
+    const Config = `sha256:${"0".repeat(64)}`;
+    const { config, configDigest, entries, manifestItem } = savedImage();
+    const manifest = tarEntry("manifest.json", JSON.stringify([{ ...manifestItem, Config }]));
+    await expect(openFirst(tar(...entries, tarEntry(Config, config), manifest))).rejects.toThrow(
+      `${Config} in ${ARCHIVE} is damaged: found ${configDigest}, expected ${Config} as its name says; `,
+    );
+  });
+
   test("that lists fewer layers than its configuration", async () => {
     const diffIds = [1, 2, 3].map((digit) => `sha256:${String(digit).repeat(64)}`);
     await expect(openFirst(dockerSave({ diffIds }))).rejects.toThrow(

@@ -120,6 +120,20 @@ test("where another repository is asked for too, the token is for both from then
   expect(asked[1]?.scopes).toEqual([OWN, `repository:${NAME}:pull`, other]);
 });
 
+test("where another repository is refused, later tokens are not for that one", async () => {
+  ask(bearer(), (authorization) => authorization === "Bearer t1");
+  const repository = connect(USER);
+  await repository.manifest("0123abc");
+  const usual = give;
+  give = (response) => void answer(response, 403, "DENIED", "not yours");
+  ask(bearer("repository:team/base:pull"), () => false);
+  await expect(repository.manifest("0123abc")).rejects.toThrow("DENIED");
+  give = usual;
+  ask(bearer(), (authorization) => authorization === "Bearer t3");
+  expect(await repository.manifest("0123abc")).toBeUndefined();
+  expect(asked.at(-1)?.scopes).toEqual([OWN, `repository:${NAME}:pull`]);
+});
+
 test("the password is shown to no server that is named in an unsafe way", async () => {
   const credentials = new UserCredentials(new URL("https://registry.example"), NAME, USER);
   for (const challenge of [bearer(), 'Bearer realm="nowhere"', 'Bearer service="x"', 'Basic realm="x"', undefined]) {

@@ -64,8 +64,8 @@ async function openImage(tar: TarIndex, item: ManifestItem): Promise<Image> {
   return { kind: "image", config, configDigest, platform, layers };
 }
 
-/** Every known writer names the configuration after its digest: HEX.json, or blobs/sha256/HEX. */
+/** Every known writer names the configuration after its digest: HEX.json, blobs/sha256/HEX, or sha256:HEX (go-containerregistry's). */
 function digestOfName(path: string): Digest | undefined {
-  const hex = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(path)?.[1];
+  const hex = /^(?:.*\/|sha256:)?([0-9a-f]{64})(?:\.json)?$/.exec(path)?.[1];
   return hex === undefined ? undefined : `sha256:${hex}`;
 }

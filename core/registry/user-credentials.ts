@@ -52,10 +52,10 @@ export class UserCredentials implements Credentials {
   renew(stale: string | undefined, header = ""): void {
     const challenge = readChallenge(header, this.registry);
     if (!challenge) return;
-    const before = this.#scopes.size;
-    for (const scope of challenge.scopes) this.#scopes.add(scope);
+    const more = challenge.scopes.filter((scope) => !this.#scopes.has(scope));
     // Several requests may find out at once: the first one renews, unless another one wants more.
-    if (stale !== this.#latest && this.#scopes.size === before) return;
+    if (stale !== this.#latest && more.length === 0) return;
+    for (const scope of more) this.#scopes.add(scope);
     this.#latest = null;
     const renewed = this.#request(challenge);
     this.#authorization = renewed;
@@ -64,6 +64,8 @@ export class UserCredentials implements Credentials {
         if (this.#authorization === renewed) this.#latest = token;
       },
       () => {
+        // What is refused once must not spoil the tokens that follow.
+        for (const scope of more) this.#scopes.delete(scope);
         if (this.#authorization !== renewed) return;
         this.#latest = stale;
         this.#authorization = Promise.resolve(stale);
