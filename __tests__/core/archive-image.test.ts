@@ -504,7 +504,7 @@ describe("selection", () => {
       [[`${HOST}/tomofun/api:0123abc`], [`${HOST}/tomofun/api:0123abd`]],
       `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc (image 0), ${HOST}/tomofun/api:0123abd (image 1), ` +
         "expected one image with one git hash under a reference starting with 123456789012 that contains the repository tomofun/api; " +
-        "save only that image with `docker save NAME:TAG`",
+        "save only that image with `docker save NAME:TAG`, or name it by its digest",
     ],
     [
       "one image with two hashes",
@@ -512,7 +512,7 @@ describe("selection", () => {
       [[`${HOST}/tomofun/api:0123abc`, `${HOST}/tomofun/api:0123abd`]],
       `${ARCHIVE} has several images for this service: found ${HOST}/tomofun/api:0123abc (image 0), ${HOST}/tomofun/api:0123abd (image 0), ` +
         "expected one image with one git hash under a reference starting with 123456789012 that contains the repository tomofun/api; " +
-        "save only that image with `docker save NAME:TAG`",
+        "save only that image with `docker save NAME:TAG`, or name it by its digest",
     ],
   ])("refuses %s", (_what, overrides, images, message) => {
     expect(() => select(overrides, ...images)).toThrow(new Error(message));

@@ -92,7 +92,7 @@ test("a connection that never brings a byte is given up", async () => {
   const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag });
   s3.breakOff(0, 0, 0, 0, 0);
   await expect(buffer(object.read(0, 10))).rejects.toThrow(
-    /^s3:\/\/drops\/web\.zip cannot be read: found .+, expected the bytes of the object; start the build again$/,
+    /^s3:\/\/drops\/web\.zip cannot be read: found .+, expected the bytes of the object; try again, and look at region and credentials$/,
   );
   expect(s3.requests).toHaveLength(5);
 });
@@ -159,7 +159,7 @@ describe("a large range", () => {
     const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag }, SMALL);
     s3.put(BUCKET, KEY, Buffer.from("newer"), { versioned: false });
     await expect(buffer(object.read(0, BODY.length))).rejects.toThrow(
-      "cannot be read: found that it was deleted or overwritten since the event (PreconditionFailed",
+      "cannot be read: found that it was deleted or overwritten, or was never there (PreconditionFailed",
     );
   });
 });
@@ -169,7 +169,7 @@ function rangeStart(range: string | undefined): number {
 }
 
 const gone = (name: string, reason: string): string =>
-  `${name} cannot be read: found that it was deleted or overwritten since the event (${reason}), ` +
+  `${name} cannot be read: found that it was deleted or overwritten, or was never there (${reason}), ` +
   "expected the object as it was uploaded; a newer upload has its own build, otherwise upload it again";
 
 test("an overwritten object of a bucket without versioning", async () => {
@@ -185,8 +185,22 @@ test("an object that is overwritten while it is read", async () => {
   const object = await openDrop(client, { bucket: BUCKET, key: KEY, etag });
   s3.put(BUCKET, KEY, Buffer.from("newer"), { versioned: false });
   await expect(object.bytes(0, 10)).rejects.toThrow(
-    "cannot be read: found that it was deleted or overwritten since the event (PreconditionFailed",
+    "cannot be read: found that it was deleted or overwritten, or was never there (PreconditionFailed",
   );
+});
+
+test("an object without a version or entity tag is what the first answer was of", async () => {
+  s3.put(BUCKET, KEY, BODY);
+  const object = await openDrop(client, { bucket: BUCKET, key: KEY });
+  s3.put(BUCKET, KEY, Buffer.from("newer"));
+  expect((await buffer(object.read(0, BODY.length))).equals(BODY)).toBe(true);
+});
+
+test("nor is another taken for it in a bucket without versioning", async () => {
+  s3.put(BUCKET, KEY, BODY, { versioned: false });
+  const object = await openDrop(client, { bucket: BUCKET, key: KEY });
+  s3.put(BUCKET, KEY, Buffer.from("newer"), { versioned: false });
+  await expect(object.bytes(0, 10)).rejects.toThrow("deleted or overwritten, or was never there (PreconditionFailed");
 });
 
 test("a deleted version", async () => {
@@ -212,12 +226,12 @@ test.each([
   [
     404,
     "NoSuchBucket",
-    "s3://drops/web.zip cannot be read: found NoSuchBucket: no, expected the bytes of the object; start the build again",
+    "s3://drops/web.zip cannot be read: found NoSuchBucket: no, expected the bytes of the object; try again, and look at region and credentials",
   ],
   [
     503,
     "SlowDown",
-    "s3://drops/web.zip cannot be read: found SlowDown: no, expected the bytes of the object; start the build again",
+    "s3://drops/web.zip cannot be read: found SlowDown: no, expected the bytes of the object; try again, and look at region and credentials",
   ],
 ])("S3 answers %i %s", async (status, code, message) => {
   s3.refuse(status, code, "no");

@@ -192,14 +192,14 @@ describe("blobs that are known", () => {
 
 describe("room", () => {
   const remedy =
-    "choose a larger compute type, or store the archive in the zip without compression (`zip -0`), which needs no room";
+    "make room, or choose a larger compute type, or store the archive in the zip without compression (`zip -0`), which needs no room";
 
   test("that a tar of known size has not", async () => {
     await expect(spool(SMALL_TAR, { size: 2 ** 52 })).rejects.toThrow(
-      /^no room to unpack the archive: found \d+ bytes free in .*, expected 4503599627370496; choose a larger compute type, or store/,
+      /^no room to unpack the archive: found \d+ bytes free in .*, expected 4503599627370496; make room, or choose a larger compute type, or store/,
     );
     await expect(spool(SMALL_TAR, { size: 2 ** 52, roomRemedy: "or none" })).rejects.toThrow(
-      /expected 4503599627370496; choose a larger compute type, or none$/,
+      /expected 4503599627370496; make room, or choose a larger compute type, or none$/,
     );
     expect(await readdir(directory)).toEqual([]);
   });
@@ -208,7 +208,7 @@ describe("room", () => {
     const sizeField = Buffer.alloc(12);
     sizeField.writeUInt8(0x80, 0);
     sizeField.writeBigUInt64BE(2n ** 50n, 4);
-    await expect(spool(tar(tarEntry("a", "", { sizeField })))).rejects.toThrow("expected 1125899906842624; choose");
+    await expect(spool(tar(tarEntry("a", "", { sizeField })))).rejects.toThrow("expected 1125899906842624; make room");
   });
 
   test("that something else takes meanwhile", async () => {

@@ -257,7 +257,7 @@ describe("a bad drop changes no tag, and says why", () => {
       zipped({}, other),
       `${archive} has several images for this service: found ${REFERENCE} (${idOf()}), ${other.references[0] ?? ""} (${idOf(other)}), ` +
         "expected one image with one git hash under a reference starting with 123456789012 that contains the repository tomofun/web; " +
-        "save only that image with `docker save NAME:TAG`",
+        "save only that image with `docker save NAME:TAG`, or name it by its digest",
     ],
     [
       "a tag that is no git hash",

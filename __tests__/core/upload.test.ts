@@ -356,7 +356,7 @@ describe("an upload that has ended", () => {
     await expect(settle({ DROP_CALL: "PutObject" })).rejects.toMatchObject({
       name: "ObjectGoneError",
       message:
-        "s3://drops/web.zip cannot be read: found that it was deleted or overwritten since the event (HTTP 404), expected the object " +
+        "s3://drops/web.zip cannot be read: found that it was deleted or overwritten, or was never there (HTTP 404), expected the object " +
         "as it was uploaded; a newer upload has its own build, otherwise upload it again",
     });
   });

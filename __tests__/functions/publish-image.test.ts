@@ -252,7 +252,7 @@ describe("a drop", () => {
     const run = await publish({ DROP_BUCKET: "drops", DROP_KEY: "web.zip", DROP_ETAG: etag });
     expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.last).toBe(
-      "s3://drops/web.zip cannot be read: found that it was deleted or overwritten since the event (PreconditionFailed: At least one of " +
+      "s3://drops/web.zip cannot be read: found that it was deleted or overwritten, or was never there (PreconditionFailed: At least one of " +
         "the pre-conditions you specified did not hold), expected the object as it was uploaded; a newer upload has its own build, " +
         "otherwise upload it again",
     );
@@ -466,10 +466,10 @@ test("without arguments, and outside a build, it says how it is used", async () 
 });
 
 test.each([
-  [0, 0, "layer 2/3 sha256:0123456789ab (0 bytes): 100 % after 5.0 s"],
-  [99_999, 50_000, "layer 2/3 sha256:0123456789ab (99999 bytes): 50 % after 5.0 s"],
-  [100_000, 99_999, "layer 2/3 sha256:0123456789ab (0.1 MB): 99 % after 5.0 s"],
-  [325_000_000, 325_000_000, "layer 2/3 sha256:0123456789ab (325.0 MB): 100 % after 5.0 s, 65 MB/s"],
+  [0, 0, "layer 2/3 sha256:0123456789ab (0 bytes): 100 % read after 5.0 s"],
+  [99_999, 50_000, "layer 2/3 sha256:0123456789ab (99999 bytes): 50 % read after 5.0 s"],
+  [100_000, 99_999, "layer 2/3 sha256:0123456789ab (0.1 MB): 99 % read after 5.0 s"],
+  [325_000_000, 325_000_000, "layer 2/3 sha256:0123456789ab (325.0 MB): 100 % read after 5.0 s, 65 MB/s"],
 ])("a layer of %i bytes, %i done", (size, done, line) => {
   const diffId = `sha256:0123456789abcdef${"0".repeat(48)}` as const;
   expect(renderEvent({ type: "layer-progress", number: 2, count: 3, diffId, size, done, seconds: 5 })).toBe(line);

@@ -15,9 +15,7 @@ export class NotSupportedYetError extends ArchiveError {
 
 export class ShortReadError extends ArchiveError {
   constructor(name: string, found: number, expected: number) {
-    super(
-      `reading ${name} gave ${found} bytes, expected ${expected}; start the build again, and look at what changes it`,
-    );
+    super(`reading ${name} gave ${found} bytes, expected ${expected}; try again, and look at what changes it`);
   }
 }
 
@@ -163,7 +161,7 @@ export class SpoolFullError extends ArchiveError {
   ) {
     super(
       `no room to unpack the archive: found ${free} bytes free in ${directory}, expected ${needed}; ` +
-        `choose a larger compute type, ${remedy}`,
+        `make room, or choose a larger compute type, ${remedy}`,
     );
   }
 }
@@ -318,7 +316,7 @@ export class SeveralImagesError extends ArchiveError {
   constructor(archive: string, references: readonly string[], wanted: string) {
     super(
       `${archive} has several images for this service: found ${list(references, "no references")}, ` +
-        `expected one image with one git hash under ${wanted}; save only that image with \`docker save NAME:TAG\``,
+        `expected one image with one git hash under ${wanted}; save only that image with \`docker save NAME:TAG\`, or name it by its digest`,
     );
   }
 }
@@ -346,7 +344,7 @@ export class SeveralNamedError extends ArchiveError {
 export class ObjectGoneError extends ArchiveError {
   constructor(name: string, reason: string, options?: ErrorOptions) {
     super(
-      `${name} cannot be read: found that it was deleted or overwritten since the event (${reason}), expected the object as it was uploaded; ` +
+      `${name} cannot be read: found that it was deleted or overwritten, or was never there (${reason}), expected the object as it was uploaded; ` +
         "a newer upload has its own build, otherwise upload it again",
       options,
     );
@@ -365,7 +363,10 @@ export class ObjectDeniedError extends ArchiveError {
 
 export class ObjectUnreadableError extends ArchiveError {
   constructor(name: string, reason: string, options?: ErrorOptions) {
-    super(`${name} cannot be read: found ${reason}, expected the bytes of the object; start the build again`, options);
+    super(
+      `${name} cannot be read: found ${reason}, expected the bytes of the object; try again, and look at region and credentials`,
+      options,
+    );
   }
 }
 

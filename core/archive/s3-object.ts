@@ -27,7 +27,7 @@ export interface ReadOptions {
 
 /**
  * The bytes of exactly the object version that was dropped: pinned by its version id, by its etag, or by both where both
- * are known, so that what is written to the key later is never read.
+ * are known, so that what is written to the key later is never read. A drop that names neither is what its key holds now.
  * Costs one request, which brings the end of the object along. Large ranges are read by several requests at once.
  */
 export async function openDrop(client: S3Client, drop: Drop, options: ReadOptions = {}): Promise<RandomAccess> {
@@ -58,24 +58,34 @@ export async function pinDrop(client: S3Client, drop: Drop): Promise<Drop> {
   }
 }
 
+function pinned(drop: Drop, { VersionId, ETag }: Pick<GetObjectCommandOutput, "VersionId" | "ETag">): Drop {
+  return drop.versionId === undefined && drop.etag === undefined
+    ? parseDrop({ ...drop, versionId: VersionId, etag: ETag })
+    : drop;
+}
+
 function pause(failures: number, signal?: AbortSignal): Promise<void> {
   return sleep(Math.random() * 250 * 2 ** failures, undefined, { signal });
 }
 
 class S3Object {
   readonly name: string;
+  /** Pinned by the first answer, unless it is already. */
+  #drop: Drop;
 
   constructor(
     readonly client: S3Client,
-    readonly drop: Drop,
+    drop: Drop,
   ) {
     this.name = nameOf(drop);
+    this.#drop = drop;
   }
 
   async tail(): Promise<{ size: number; data: Buffer }> {
     try {
       for (let failures = 1; ; failures++) {
-        const { ContentRange, Body } = await this.#get(`bytes=-${TAIL}`);
+        const { ContentRange, Body, ...found } = await this.#get(`bytes=-${TAIL}`);
+        this.#drop = pinned(this.#drop, found);
         try {
           const data = Buffer.from((await Body?.transformToByteArray()) ?? []);
           return { data, size: Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1] ?? data.length) };
@@ -115,7 +125,7 @@ class S3Object {
   }
 
   async #get(range: string, abortSignal?: AbortSignal): Promise<GetObjectCommandOutput> {
-    const { bucket, key, versionId, etag } = this.drop;
+    const { bucket, key, versionId, etag } = this.#drop;
     const command = new GetObjectCommand({
       Bucket: bucket,
       Key: key,

@@ -62,12 +62,22 @@ export async function collect(stream: Readable, size: number, name: string): Pro
 export async function openFile(path: string, name = path): Promise<RandomAccess> {
   const { size } = await stat(path);
   const read = (start: number, end: number): Readable =>
-    start >= end ? Readable.from([]) : createReadStream(path, { start, end: end - 1, highWaterMark: CHUNK });
+    start >= end ? Readable.from([]) : streamOf((signal) => readFrom(path, start, end, name, signal));
   const bytes = (start: number, end: number): Promise<Buffer> =>
     new Promise((resolve) => {
       resolve(readAt(path, start, end - start, name));
     });
   return { name, size, read, bytes };
+}
+
+async function* readFrom(path: string, start: number, end: number, name: string, signal: AbortSignal) {
+  let position = start;
+  const file = createReadStream(path, { start, end: end - 1, highWaterMark: CHUNK, signal });
+  for await (const chunk of file as AsyncIterable<Buffer>) {
+    position += chunk.length;
+    yield chunk;
+  }
+  if (position < end) throw new ShortReadError(name, position - start, end - start);
 }
 
 /** At once: for ranges this small, a turn of the event loop takes longer than the disk. */

@@ -23,7 +23,7 @@ export function renderEvent(event: PublishEvent): string {
       return `trying again in ${seconds(event.seconds)}: ${event.reason}`;
     case "layer-progress": {
       const percent = event.size === 0 ? 100 : Math.floor((event.done / event.size) * 100);
-      return `${layer(event)}: ${percent} % after ${seconds(event.seconds)}${rate(event.done, event.seconds)}`;
+      return `${layer(event)}: ${percent} % read after ${seconds(event.seconds)}${rate(event.done, event.seconds)}`;
     }
     case "layer":
       return `${layer(event)}: ${outcome(event)}`;
