@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
-import type { Layer } from "../../core/archive/image";
+import type { Image, Layer } from "../../core/archive/image";
 import { LIMITS } from "../../core/archive/limits";
 import { sha256, type Digest } from "../../core/digest";
 import type { Compressor } from "../../core/publish/compress";
+import { planPublishing } from "../../core/publish/plan";
 import { publishImage } from "../../core/publish/publish-image";
 import { sendLayers } from "../../core/publish/layers";
 import type { Repository } from "../../core/registry/repository";
@@ -36,6 +37,11 @@ function layerOf(size: number, at: number): Layer {
     bytes: () => Promise.resolve(Buffer.alloc(0)),
   };
   return { diffId: sha256(Buffer.from(content.name)), compression: "none", content };
+}
+
+function imageOf(layers: readonly Layer[]): Image {
+  const config = Buffer.from("{}");
+  return { kind: "image", config, configDigest: sha256(config), platform: "linux/amd64", layers };
 }
 
 const MiB = 1 << 20;
@@ -98,13 +104,7 @@ test("where the configuration is refused, that is the failure, and it is told wh
     isSending = false;
     throw new Error("the layer's own");
   };
-  const image = {
-    kind: "image" as const,
-    config: Buffer.from("{}"),
-    configDigest: sha256(Buffer.from("{}")),
-    platform: "linux/amd64",
-    layers: [layerOf(MiB, 0)],
-  };
+  const image = imageOf([layerOf(MiB, 0)]);
   const refused = new Error("the registry wants no configuration");
   const publishing = publishImage({
     selection: { kind: "image", image, missing: [] },
@@ -124,4 +124,24 @@ test("where the configuration is refused, that is the failure, and it is told wh
     error: refused,
     isSending: false,
   });
+});
+
+test.each([
+  ["TooManyLayersError", Array.from({ length: 501 }, () => 1)],
+  ["LayerTooLargeError", [52_000 * MiB + 1]],
+])("a dry run to ECR ends in %s where the publisher would", async (name, sizes) => {
+  const repository = {
+    host: "111122223333.dkr.ecr.us-east-1.amazonaws.com",
+    manifest: () => Promise.resolve(undefined),
+  } as unknown as Repository;
+  const selection = { kind: "image", image: imageOf(sizes.map(layerOf)), missing: [] } as const;
+  const options = {
+    selection,
+    repository,
+    hashTag: "0123abc",
+    movingTags: [],
+    limits: LIMITS,
+    listener: () => undefined,
+  };
+  await expect(planPublishing(options)).rejects.toMatchObject({ name });
 });

@@ -202,6 +202,18 @@ describe("a dry run", () => {
     expect(await repository.manifest("aaaaaa2")).toBeUndefined();
   });
 
+  test("foresees a mount by digest, where no tag leads to the layer", async () => {
+    const options = {
+      layers: [BASE],
+      movingTags: [],
+      choice: { compression: "keep", mountFrom: ["team/base"] },
+    } as const;
+    await drop({ ...options, hashTag: "bbbbbb1", repository: repository.sibling("team/base") });
+    expect(how(await drop({ ...options, hashTag: "aaaaaa1", dryRun: true }))).toEqual(["mount"]);
+    expect(how(await drop({ ...options, hashTag: "aaaaaa1" }))).toEqual(["mounted"]);
+    expect(how(await drop({ ...options, hashTag: "aaaaaa2", dryRun: true }))).toEqual(["reuse"]);
+  });
+
   test("of what is there says so", async () => {
     const { digest } = await drop({ layers: [BASE], hashTag: "aaaaaa1" });
     const plan = await drop({ layers: [BASE], hashTag: "aaaaaa1", dryRun: true });

@@ -63,9 +63,7 @@ async function push(options: PublishImageOptions): Promise<Manifest> {
 async function send(options: PublishImageOptions, known?: Known): Promise<Manifest> {
   const { selection, repository, hashTag } = options;
   const images = allOf(selection);
-  for (const { layers } of images) {
-    checkLayerCount(`publishing ${repository.reference}:${hashTag}`, repository.host, layers.length);
-  }
+  checkLayerCounts(options);
   // Configurations go up beside the layers. The first failure of either is that of the whole, which ends when nothing is sent any more.
   const stop = new AbortController();
   const all = { ...options, known, layers: images.flatMap((image) => image.layers), signal: stop.signal };
@@ -99,6 +97,13 @@ async function send(options: PublishImageOptions, known?: Known): Promise<Manife
     const twin = error instanceof TagImmutableError ? await findPublished(repository, hashTag, selection) : undefined;
     if (twin) return twin;
     throw error;
+  }
+}
+
+/** @throws TooManyLayersError */
+export function checkLayerCounts({ selection, repository, hashTag }: PublishImageOptions): void {
+  for (const { layers } of allOf(selection)) {
+    checkLayerCount(`publishing ${repository.reference}:${hashTag}`, repository.host, layers.length);
   }
 }
 
