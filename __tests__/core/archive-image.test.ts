@@ -30,6 +30,7 @@ const NAME = "s3://drops/web.zip";
 const ARCHIVE = `image/web in ${NAME}`;
 
 let spoolDirectory: string;
+const spoolFile = (name: string): string => join(spoolDirectory, name);
 beforeEach(() => {
   spoolDirectory = mkdtempSync(join(tmpdir(), "archive-image-"));
 });
@@ -42,7 +43,7 @@ async function open(archive: Buffer): Promise<ImageArchive> {
 }
 
 async function openObject(object: Buffer, options: Partial<OpenArchiveOptions> = {}): Promise<ImageArchive> {
-  return openArchive(bufferSource(object, NAME), { archivePath: "image/web", spoolDirectory, ...options });
+  return openArchive(bufferSource(object, NAME), { archivePath: "image/web", spoolFile, ...options });
 }
 
 async function openFirst(archive: Buffer): Promise<Image> {
@@ -64,10 +65,10 @@ describe("a tar that is not compressed, and larger than a limit, is refused when
     const source = bufferSource(object, NAME);
     const file = join(spoolDirectory, "archive");
     const limits = { archive: plain.length };
-    await openArchive(source, { spoolDirectory, limits });
+    await openArchive(source, { spoolFile, limits });
     await writeArchive(source, { file, limits });
     const less = { archive: plain.length - 1 };
-    await expect(openArchive(source, { spoolDirectory, limits: less })).rejects.toMatchObject({ message });
+    await expect(openArchive(source, { spoolFile, limits: less })).rejects.toMatchObject({ message });
     await expect(writeArchive(source, { file, limits: less })).rejects.toMatchObject({ message });
   });
 });

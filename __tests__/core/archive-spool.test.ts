@@ -166,7 +166,7 @@ describe("blobs that are known", () => {
     }[form]!();
     const passes: (readonly string[])[] = [];
     const options: OpenArchiveOptions = {
-      spoolDirectory: directory,
+      spoolFile: (name) => join(directory, name),
       findKnown: () => Promise.resolve({ has: (digest) => digest === `sha256:${sha256Hex(layers[0]!)}` }),
       onSecondPass: (wanted) => passes.push(wanted),
     };
@@ -184,7 +184,7 @@ describe("blobs that are known", () => {
     const archive = dockerSave({ layout: "docker25", layers: [randomBytes(2 * LARGE)] });
     const object = bufferSource(zip({ name: "web", data: archive, crc: 7 }), "s3://drops/web.zip");
     const findKnown = () => Promise.resolve({ has: () => true });
-    await expect(openArchive(object, { spoolDirectory: directory, findKnown })).rejects.toThrow(
+    await expect(openArchive(object, { spoolFile: (name) => join(directory, name), findKnown })).rejects.toThrow(
       "s3://drops/web.zip is a damaged zip: found a wrong checksum when unpacking web",
     );
   });

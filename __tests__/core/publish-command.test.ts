@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
 import { ZstdMissingError } from "../../core/archive/errors";
 import { publishCommand } from "../../core/publish/command";
 import { HELP, readCommandLine, UsageError } from "../../core/publish/command-line";
@@ -228,6 +229,11 @@ describe("publish-image", () => {
     expect(stderr).toContain("would be compressed and sent\nwould tag 0123abc\n");
   });
 
+  test("needs no folder to unpack what can be read where it lies", async () => {
+    jest.spyOn(os, "tmpdir").mockReturnValue("/nowhere");
+    expect((await runCommand(archive, destination)).code).toBe(0);
+  });
+
   test("from standard input, leaving nothing behind", async () => {
     const spool = mkdtempSync(join(directory, "spool-"));
     jest.spyOn(os, "tmpdir").mockReturnValue(spool);
@@ -343,6 +349,7 @@ describe("publish-image", () => {
       1,
       () => {
         jest.spyOn(os, "tmpdir").mockReturnValue("/nowhere");
+        writeFileSync(archive, gzipSync(dockerSave()));
         return [archive, destination];
       },
       /^cannot work in \/nowhere: found ENOENT: no such file or directory, .+, expected a folder that can be written; set TMPDIR to one$/m,

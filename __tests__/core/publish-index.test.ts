@@ -50,7 +50,7 @@ async function drop(
 ) {
   await publish({
     object: bufferSource(ociLayout({ listed: [[listed]], without })),
-    spoolDirectory: directory,
+    spoolFile: (name) => join(directory, name),
     select: (archive) => selectOnlyImage(archive, { tagPattern: /^[0-9a-f]{7}$/ }),
     hashTag,
     repository,

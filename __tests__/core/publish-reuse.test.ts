@@ -46,7 +46,7 @@ async function drop({ layers, hashTag, choice, ...options }: Drop): Promise<Publ
   const writer = new ReportWriter();
   const { digest } = await publish({
     object: await openFile(archive),
-    spoolDirectory: directory,
+    spoolFile: (name) => join(directory, name),
     select: (images) => selectOnlyImage(images, { tagPattern: /^[0-9a-f]{7}$/ }),
     repository,
     movingTags: ["staging"],

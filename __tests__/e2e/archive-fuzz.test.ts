@@ -102,6 +102,7 @@ function allOf(bytes: Buffer, mark: string): number[] {
 }
 
 let spoolDirectory: string;
+const spoolFile = (name: string): string => join(spoolDirectory, name);
 beforeAll(() => {
   spoolDirectory = mkdtempSync(join(tmpdir(), "archive-fuzz-"));
 });
@@ -111,7 +112,7 @@ afterAll(() => {
 
 /** All that a publisher does with an archive. */
 async function readWhole(object: Buffer): Promise<void> {
-  const archive = await openArchive(bufferSource(object), { spoolDirectory });
+  const archive = await openArchive(bufferSource(object), { spoolFile });
   selectImage(archive, { repository: "tomofun/web", tagPattern: /^[0-9a-f]{7,40}$/ });
   for (const saved of archive.images) {
     const image = await saved.open();

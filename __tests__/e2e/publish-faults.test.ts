@@ -53,7 +53,7 @@ const connect = (name: string, { attempts = 1, idle = 60_000 } = {}): Repository
 async function run(repository: Repository): Promise<Digest | undefined> {
   const { digest } = await publish({
     object: await openFile(archive),
-    spoolDirectory: directory,
+    spoolFile: (name) => join(directory, name),
     select: (images) => selectOnlyImage(images, { tagPattern: /^[0-9a-f]{7}$/ }),
     repository,
     movingTags: TAGS.slice(1),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { ArchiveError } from "../../core/archive/errors";
 import { openArchive } from "../../core/archive/open";
 import { openFile } from "../../core/archive/source";
@@ -8,7 +8,9 @@ import { verifyLayers } from "../../core/archive/verify";
 /** Reads the archive in a file from end to end. Says how that ended, and the peak of this process's memory in bytes. */
 async function main(file: string): Promise<void> {
   try {
-    const { images } = await openArchive(await openFile(file, "archive"), { spoolDirectory: dirname(file) });
+    const { images } = await openArchive(await openFile(file, "archive"), {
+      spoolFile: (name) => join(dirname(file), name),
+    });
     for (const saved of images) {
       const image = await saved.open();
       const all = image.kind === "image" ? [image] : image.entries.map((entry) => entry.image);

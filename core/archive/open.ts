@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Digest } from "../digest";
 import { decompress } from "./decompress";
@@ -26,24 +25,24 @@ export interface OpenArchiveOptions
   extends FindOptions, Pick<SpoolOptions, "onProgress" | "onSecondPass" | "roomRemedy"> {
   /** Blobs that need not be read; asked for only where the archive has to be decompressed. @default - all are needed */
   readonly findKnown?: () => Promise<{ has(digest: Digest): boolean }>;
-  /** Directory that takes the archive while it is read, if it cannot be read in place. */
-  readonly spoolDirectory: string;
+  /** Where a file of that name may be written: asked for only if the archive cannot be read in place. */
+  readonly spoolFile: (name: string) => string;
 }
 
 /**
  * The images of an archive, whatever its form: a zip that holds it, or the archive itself; a tar, or one compressed by gzip or zstd.
  * What is stored uncompressed is read in place: only directories and lists, and layers when they are sent. What is compressed is
- * decompressed once into the spool directory, without the blobs that are known.
+ * decompressed once into a file, without the blobs that are known.
  * @throws ArchiveError, of a class for each cause.
  */
 export async function openArchive(object: RandomAccess, options: OpenArchiveOptions): Promise<ImageArchive> {
   const limits = { ...LIMITS, ...options.limits };
   const { name, inPlace, stream, size } = await findTar(object, options.archivePath, limits);
   if (inPlace) return readImages(await TarIndex.read(readAhead(inPlace), limits));
-  const { onProgress, onSecondPass, roomRemedy, spoolDirectory } = options;
+  const { onProgress, onSecondPass, roomRemedy, spoolFile } = options;
   const known = await options.findKnown?.();
   const isKnown = known && ((digest: Digest) => known.has(digest));
-  const file = join(spoolDirectory, "archive");
+  const file = spoolFile("archive");
   return readImages(
     await spoolTar({ name, stream, size, limits, isKnown, onProgress, onSecondPass, roomRemedy, file }),
   );

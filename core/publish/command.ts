@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { RandomAccess } from "../archive/source";
 import { openFile } from "../archive/source";
 import { openStream } from "../archive/spool";
@@ -63,11 +62,11 @@ async function run(command: Command, terminal: TerminalProgress | undefined): Pr
     onRetry: reportRetries(listener),
   });
   const interval = terminal ? TERMINAL_INTERVAL : LINE_INTERVAL;
-  const { hashTag, digest } = await withSpool(async (spoolDirectory) =>
+  const { hashTag, digest } = await withSpool(async (spoolFile) =>
     publish({
       ...options,
-      object: await openSource(source, spoolDirectory, options.choice.limits.archive, listener, interval),
-      spoolDirectory,
+      object: await openSource(source, spoolFile, options.choice.limits.archive, listener, interval),
+      spoolFile,
       // Under a tag of its own, the image needs none in the archive.
       select: (archive) =>
         options.hashTag !== undefined && rule.image === undefined
@@ -132,7 +131,7 @@ function readUser({
 
 async function openSource(
   source: string,
-  spoolDirectory: string,
+  spoolFile: (name: string) => string,
   maximum: number,
   listener: PublishListener,
   interval: number,
@@ -145,7 +144,7 @@ async function openSource(
     const onProgress = every(interval, (done: number) => {
       listener({ type: "archive-progress", done, seconds: reading() });
     });
-    return openStream(process.stdin, "standard input", join(spoolDirectory, "input"), maximum, onProgress);
+    return openStream(process.stdin, "standard input", spoolFile("input"), maximum, onProgress);
   }
   if (!source.startsWith("s3://")) {
     await checkFile(source).catch((error: unknown) => {

@@ -6,7 +6,7 @@ import type { Drop } from "../drop";
 import { publish, type PublishOptions } from "./publish";
 import { withSpool } from "./spool";
 
-export interface PublishDropOptions extends Omit<PublishOptions, "object" | "spoolDirectory" | "select" | "hashTag"> {
+export interface PublishDropOptions extends Omit<PublishOptions, "object" | "spoolFile" | "select" | "hashTag"> {
   readonly drop: Drop;
   readonly s3: S3Client;
   readonly rule: ImageRule;
@@ -17,9 +17,9 @@ export interface PublishDropOptions extends Omit<PublishOptions, "object" | "spo
  * @returns the git hash under which the image is there now.
  */
 export async function publishDrop({ drop, s3, rule, ...options }: PublishDropOptions): Promise<string> {
-  return await withSpool(async (spoolDirectory) => {
+  return await withSpool(async (spoolFile) => {
     const object = await openDrop(s3, drop);
     const select = (archive: ImageArchive): SelectedImage => selectTaggedImage(archive, rule);
-    return (await publish({ ...options, object, spoolDirectory, select })).hashTag;
+    return (await publish({ ...options, object, spoolFile, select })).hashTag;
   });
 }

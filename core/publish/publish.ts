@@ -31,8 +31,8 @@ export interface PublishOptions {
   readonly object: RandomAccess;
   /** Member of the zip that is the image archive. @default - the only one */
   readonly archivePath?: string;
-  /** Takes what cannot be read where it lies. */
-  readonly spoolDirectory: string;
+  /** Where a file of that name may be written: asked for only if the archive cannot be read where it lies. */
+  readonly spoolFile: (name: string) => string;
   readonly select: (archive: ImageArchive) => SelectedImage;
   /** Tag that names the image for ever. @default - the git hash that it bears in the archive */
   readonly hashTag?: string;
@@ -89,14 +89,14 @@ export async function publish(options: PublishOptions): Promise<Publication> {
 }
 
 async function openSelection(
-  { object, archivePath, spoolDirectory, select, choice, listener, reportInterval = REPORT_INTERVAL }: PublishOptions,
+  { object, archivePath, spoolFile, select, choice, listener, reportInterval = REPORT_INTERVAL }: PublishOptions,
   lookup: LayerLookup | undefined,
 ): Promise<{ selection: Selection; gitHash?: string; id: string }> {
   listener({ type: "object", name: object.name, size: object.size });
   const reading = stopwatch();
   const archive = await openArchive(object, {
     ...(archivePath !== undefined && { archivePath }),
-    spoolDirectory,
+    spoolFile,
     limits: choice.limits,
     ...(lookup && { findKnown: () => lookup.beforeReading() }),
     onProgress: every(reportInterval, (done) => {

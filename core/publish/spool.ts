@@ -6,11 +6,14 @@ import { NoSpoolError } from "./errors";
 /** Each ends a process that does not listen for it, and no "exit" is heard then. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Lends a folder for what cannot be read where it lies. It goes with the work, or with the process, also where a signal ends that. */
-export async function withSpool<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = makeDirectory();
+/**
+ * Lends a folder for what cannot be read where it lies, made when the first file is wanted. It goes with the work, or with the process, also
+ * where a signal ends that.
+ */
+export async function withSpool<T>(work: (file: (name: string) => string) => Promise<T>): Promise<T> {
+  let directory: string | undefined;
   const remove = (): void => {
-    rmSync(directory, { recursive: true, force: true });
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   };
   const end = (signal: NodeJS.Signals): void => {
     release();
@@ -25,7 +28,7 @@ export async function withSpool<T>(work: (directory: string) => Promise<T>): Pro
   process.once("exit", remove);
   for (const signal of SIGNALS) process.once(signal, end);
   try {
-    return await work(directory);
+    return await work((name) => join((directory ??= makeDirectory()), name));
   } finally {
     release();
     remove();
