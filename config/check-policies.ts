@@ -67,7 +67,7 @@ function mostOf(statements: readonly Statement[]): string {
   for (const statement of statements) {
     const option = OPTIONS[statement.Sid];
     if (option === undefined) continue;
-    lengths.set(option, (lengths.get(option) ?? 0) + JSON.stringify(statement).length);
+    lengths.set(option, (lengths.get(option) ?? 0) + policyLength(statement) - policyLength());
   }
   return [...lengths]
     .filter(([, length]) => length > MUCH * limits.INLINE_POLICIES_LENGTH.max)

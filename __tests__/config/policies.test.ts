@@ -67,6 +67,11 @@ describe("a role for the builds of each service", () => {
     expect(problemsOf(pipeline({ services, vpc: VPC, trigger: "cloudtrail" }))).toEqual([
       `services[0]: ${rule("api", 12538, "key (8432), vpc (2695)")}`,
     ]);
+    // Terraform writes each < as \u003c.
+    const brackets = [{ name: "api", key: `${"<".repeat(1020)}.zip` }];
+    expect(problemsOf(pipeline({ services: brackets, trigger: "cloudtrail" }))).toEqual([
+      `services[0]: ${rule("api", 13582, "key (12512)")}`,
+    ]);
   });
 });
 

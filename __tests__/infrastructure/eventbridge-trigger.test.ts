@@ -164,7 +164,8 @@ describe.each([
   ["with the bucket's events", DIRECT, "x", 961],
   ["with CloudTrail's", "cloudtrail", "", 869],
 ] as const)("what EventBridge takes, %s", (_, trigger, rest, quotes) => {
-  const rendered = (key: string) => synthesise({ trigger, services: [{ name: "api", key }] });
+  // The policy of an own role would be too long for the oddest of them.
+  const rendered = (key: string) => synthesise({ trigger, roles: "shared", services: [{ name: "api", key }] });
 
   test("holds every key of 1,024 bytes that needs no escapes", () => {
     const key = `${"x".repeat(1020)}.zip`;
