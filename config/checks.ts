@@ -3,6 +3,7 @@ import { checkCompute, warnCompute } from "./check-compute";
 import { checkExisting, countRoles, warnExisting } from "./check-existing";
 import { checkKeys } from "./check-keys";
 import { checkNotifications } from "./check-notifications";
+import { checkOutputs } from "./check-outputs";
 import { checkPolicies, warnPolicies } from "./check-policies";
 import { checkRetired } from "./check-retired";
 import { checkStream } from "./check-stream";
@@ -37,6 +38,7 @@ export function checkPipeline(draft: Draft): Finding[] {
     ...checkStream(draft),
     ...checkExisting(draft),
     ...checkVpc(draft),
+    ...checkOutputs(config),
     ...checkPolicies(draft),
     ...checkExclusions(draft),
   ];

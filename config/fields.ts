@@ -289,10 +289,17 @@ export const stateKmsKeyArn = z
 
 export const profile = z.string().regex(/^[^\s\][]+$/, "must be the name of a profile, without spaces or brackets");
 
+/** Of a parameter's name, `repository/<service>` follows its prefix. */
+const PREFIX_LEVELS = limits.PARAMETER.levels.max - 2;
+
 /** https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html */
 export const parameterPrefix = z
   .string()
-  .regex(/^(\/[A-Za-z0-9_.-]+){1,10}$/, "must be a path such as /images: a slash before each name, none at the end")
+  .regex(/^(\/[A-Za-z0-9_.-]+)+$/, "must be a path such as /images: a slash before each name, none at the end")
+  .regex(
+    new RegExp(`^(/[^/]*){0,${PREFIX_LEVELS}}$`),
+    `must have at most ${PREFIX_LEVELS} levels, so that <prefix>/repository/<service> has at most ${limits.PARAMETER.levels.max}`,
+  )
   .regex(/^(?!\/([aA][wW][sS]|[sS][sS][mM]))/, "must not begin with /aws or /ssm, which AWS keeps for itself");
 
 /** An absolute path would tie the synthesised JSON to this machine. */

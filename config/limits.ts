@@ -148,6 +148,12 @@ export const MANAGED_POLICY_LENGTH = { max: 6144 } as const;
 /** Characters of a repository's policy. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
 export const REPOSITORY_POLICY_LENGTH = { max: 10_240 } as const;
 
+/**
+ * A parameter of SSM: characters of its ARN, as those before its name count as well, and levels of its name.
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+ */
+export const PARAMETER = { arnLength: { max: 1011 }, levels: { max: 15 } } as const;
+
 /** Tags that choose workspaces: more than anyone tells workspaces apart by. */
 export const CLOUD_TAGS = { max: 20 } as const;
 

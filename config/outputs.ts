@@ -6,6 +6,11 @@ export interface OutputsConfig {
   readonly ssm?: { readonly prefix: string };
 }
 
+/** Name of the parameter for the repository of a service, after the prefix. */
+export function repositoryParameter(service: string): string {
+  return `repository/${service}`;
+}
+
 export const outputsSchema = z
   .strictObject({
     ssm: z

@@ -1,5 +1,6 @@
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { Construct } from "constructs";
+import { repositoryParameter } from "../config/outputs";
 import { accept } from "./accept";
 import { type Outputs, REPOSITORY_URLS } from "./outputs";
 
@@ -32,7 +33,7 @@ export class Parameters extends Construct {
     const repositories = new Construct(this, "repository");
     for (const [service, url] of Object.entries(outputs[REPOSITORY_URLS]?.value as Record<string, string>)) {
       const parameter = new SsmParameter(repositories, service, {
-        name: `${prefix}/repository/${service}`,
+        name: `${prefix}/${repositoryParameter(service)}`,
         type: "String",
         insecureValue: url,
         description: `The repository of ${service}`,

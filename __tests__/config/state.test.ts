@@ -23,10 +23,40 @@ test.each([
   ["images", "must be a path such as /images: a slash before each name, none at the end"],
   ["/images/", "must be a path such as /images: a slash before each name, none at the end"],
   ["/aws/images", "must not begin with /aws or /ssm, which AWS keeps for itself"],
+  ["/a".repeat(14), "must have at most 13 levels, so that <prefix>/repository/<service> has at most 15"],
 ])("outputs.ssm.prefix %j is refused", (prefix, rule) => {
   expect(problemsOf(pipeline({ outputs: { ssm: { prefix } } }))).toStrictEqual([
     `outputs.ssm.prefix: ${rule}, got "${prefix}"`,
   ]);
+});
+
+describe("outputs.ssm.prefix is at most as long as its longest parameter leaves it", () => {
+  const problems = (length: number, region: string, name: string) =>
+    problemsOf(
+      pipeline({
+        region,
+        services: [name],
+        roles: "shared",
+        outputs: { ssm: { prefix: `/${"p".repeat(length - 1)}` } },
+      }),
+    );
+
+  test.each([
+    ["us-east-2", "api", 944, "dead_letter_queue_url", 45],
+    ["us-east-2", "ten-letter", 944, "dead_letter_queue_url", 45],
+    ["us-east-2", "eleven-abcd", 943, "repository/eleven-abcd", 45],
+    ["us-gov-west-1", "api", 933, "dead_letter_queue_url", 56],
+    ["cn-north-1", "s".repeat(143), 807, `repository/${"s".repeat(143)}`, 49],
+  ])("in %s, with a service %s", (region, name, most, longest, before) => {
+    expect(problems(most, region, name)).toStrictEqual([]);
+    expect(problems(most + 1, region, name)).toStrictEqual([
+      `outputs.ssm.prefix: must be at most ${most} characters here, so that the parameter <prefix>/${longest} and the ${before} characters of its ARN before it are at most 1011 together, got "/${"p".repeat(99)}"... (${most + 1} characters)`,
+    ]);
+  });
+
+  test("and may have 13 levels", () => {
+    expect(problemsOf(pipeline({ outputs: { ssm: { prefix: "/a".repeat(13) } } }))).toStrictEqual([]);
+  });
 });
 
 test("a service is there or retired", () => {

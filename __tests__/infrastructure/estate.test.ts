@@ -216,6 +216,19 @@ test("outputs are parameters of SSM by choice, one for each text and each reposi
   expect(synthesise().counts()).not.toHaveProperty("aws_ssm_parameter");
 });
 
+test.each(TRIGGER_NAMES)(
+  "no parameter of trigger %s is longer than what is checked: <prefix>/dead_letter_queue_url, or that of a service",
+  (trigger) => {
+    const names = [
+      ...synthesise({ trigger: TRIGGERS[trigger], outputs: { ssm: { prefix: "/images" } } }).text.matchAll(
+        /"name":"(\/images\/[^"]*)"/g,
+      ),
+    ].map(([, name = ""]) => name);
+    expect(names).toContain("/images/repository/api");
+    expect(names.toSorted((a, b) => b.length - a.length)[0]).toBe("/images/dead_letter_queue_url");
+  },
+);
+
 test("what other owners must add is no parameter", () => {
   const pipeline = synthesise({ bucket: { existing: "theirs" }, outputs: { ssm: { prefix: "/images" } } });
   expect(pipeline.output).toHaveProperty("bucket_owner_must_add");
