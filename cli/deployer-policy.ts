@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
+import { checkDeployer } from "../config/check-policies";
 import { ConfigError } from "../config/errors";
-import { loadPipelines } from "../config/load";
+import { loadFor } from "../config/load";
 import type { Statement } from "../config/policies/statement";
 import type { PipelineConfig } from "../config/schema";
 import { deployerPolicy } from "../infrastructure/deployer-policy";
@@ -37,7 +38,10 @@ export function deployerPolicyCommand(args: readonly string[], output: Output): 
       output.out(HELP);
       return 0;
     }
-    const selected = select(loadPipelines(file).pipelines, pipeline);
+    const selected = select(
+      load(file, (name) => pipeline === undefined || name === pipeline),
+      pipeline,
+    );
     const replaced = before === undefined ? [] : replacedBy(selected, before);
     const policies = selected.map(({ config, only }) => {
       const old = replaced.find(({ name }) => name === config.name);
@@ -73,6 +77,11 @@ function parseCommand(args: readonly string[]) {
   return { help, account, file, before, pipeline: positionals[0] };
 }
 
+/** The pipelines of a file; of those that are wanted, all must be such that a policy can name it. */
+function load(file: string, isWanted: (name: string) => boolean): readonly PipelineConfig[] {
+  return loadFor(file, (config) => (isWanted(config.name) ? checkDeployer(config) : [])).pipelines;
+}
+
 function select(pipelines: readonly PipelineConfig[], name: string | undefined) {
   if (name === undefined) return pipelines.map((config) => ({ config, only: false }));
   const config = pipelines.find((pipeline) => pipeline.name === name);
@@ -83,8 +92,9 @@ function select(pipelines: readonly PipelineConfig[], name: string | undefined) 
 
 /** The same pipelines in the file before; a pipeline that is new is in none. */
 function replacedBy(selected: ReturnType<typeof select>, file: string): PipelineConfig[] {
-  const { pipelines } = loadPipelines(file);
-  const replaced = pipelines.filter(({ name }) => selected.some(({ config }) => config.name === name));
+  const isSelected = (name: string) => selected.some(({ config }) => config.name === name);
+  const pipelines = load(file, isSelected);
+  const replaced = pipelines.filter(({ name }) => isSelected(name));
   if (replaced.length > 0) return replaced;
   const [wanted, known] = [selected.map(({ config }) => config), pipelines].map((each) =>
     each.map(({ name }) => name).join(", "),

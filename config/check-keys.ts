@@ -3,15 +3,16 @@ import { servicePattern } from "./event-pattern";
 import { dropKey } from "./fields";
 import { brokenRule, type Finding } from "./findings";
 import * as limits from "./limits";
+import { beyondPolicies } from "./policies/characters";
 import type { Draft } from "./resolve";
 import type { PipelineConfig, ServiceConfig } from "./schema";
 import { isDirect } from "./trigger";
 
 /** What is wrong with keys once their placeholders are filled in; equal keys are found with equal names. */
 export function checkKeys(draft: Draft): Finding[] {
-  const lengths = checkResolved(draft);
-  if (!draft.config.services.some(({ key }) => isPattern(key))) return lengths;
-  return [...lengths, ...(isDirect(draft.config.trigger) ? refusePatterns(draft) : findAmbiguity(draft))];
+  const each = [...checkResolved(draft), ...checkCharacters(draft)];
+  if (!draft.config.services.some(({ key }) => isPattern(key))) return each;
+  return [...each, ...(isDirect(draft.config.trigger) ? refusePatterns(draft) : findAmbiguity(draft))];
 }
 
 /** What S3 takes, and who wrote it probably did not mean. */
@@ -50,6 +51,22 @@ function checkResolved({ config, written, places }: Draft): Finding[] {
     const rule = broken ?? patternTooLong(config, service);
     return rule === undefined ? [] : [{ path: pathOf(places[index]), rule, value: key }];
   });
+}
+
+/** A role of one service may read its keys and no others, so its policy names them. */
+function checkCharacters({ config, written, places }: Draft): Finding[] {
+  if (config.roles.builds !== "own") return [];
+  const check = (path: Finding["path"], key: string | undefined) => {
+    const fault = key === undefined ? undefined : beyondPolicies(key);
+    if (fault === undefined) return [];
+    const rule = `must be spelled otherwise with roles: own, whose policies name the key: ${fault}; or set roles: shared, whose policy names none`;
+    return [{ path, rule, value: key }];
+  };
+  const own = written.services.map(keyOf);
+  return [
+    ...(own.includes(undefined) ? check(["defaults", "key"], written.defaults.key) : []),
+    ...own.flatMap((key, index) => check(pathOf(places[index]), key)),
+  ];
 }
 
 /** The rule of a service without a function carries the key, as JSON spells it. */

@@ -2,6 +2,7 @@ import type { Finding } from "./findings";
 import * as limits from "./limits";
 import { names } from "./names";
 import { allBuildsMay, ownBuildsMay } from "./policies/builds";
+import { beyondPolicies } from "./policies/characters";
 import { anyPlace } from "./policies/place";
 import { mayPull } from "./policies/registry";
 import { policyLength, type Statement } from "./policies/statement";
@@ -43,6 +44,19 @@ export function warnPolicies(config: PipelineConfig): Finding[] {
   if (length <= inline.max) return [];
   const rule = `is to have a policy of ${length} characters, where inline ones hold ${inline.max}: split it into managed policies of ${managed.max} at most`;
   return [{ path: ["roles", "builds", "existing"], rule }];
+}
+
+/** What the policy of whoever deploys cannot name. Nothing that is applied names it, so a pipeline may have it. */
+export function checkDeployer({ backend }: PipelineConfig): Finding[] {
+  // Of a role that keeps the state, the policy is its owner's.
+  if (backend.kind !== "s3" || backend.assumeRole !== undefined) return [];
+  return (["key", "workspaceKeyPrefix"] as const).flatMap((option) => {
+    const value = backend[option];
+    const fault = value === undefined ? undefined : beyondPolicies(value);
+    if (fault === undefined) return [];
+    const rule = `must be spelled otherwise for the policy of the deployer, which names it: ${fault}; or have a role keep the state, backend.s3.assumeRole`;
+    return [{ path: ["backend", "s3", option], rule, value }];
+  });
 }
 
 /** The options that statements grow with. */

@@ -145,6 +145,12 @@ export const INLINE_POLICIES_LENGTH = { max: 10_240 } as const;
 /** Characters of a managed policy, without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 export const MANAGED_POLICY_LENGTH = { max: 6144 } as const;
 
+/**
+ * A character that no policy of IAM holds. JSON's other spelling, by numbers, does not help: the AWS provider writes each as it is.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+ */
+export const BEYOND_POLICIES = /[^\t\n\r\u0020-\u00ff]/u;
+
 /** Characters of a repository's policy. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
 export const REPOSITORY_POLICY_LENGTH = { max: 10_240 } as const;
 

@@ -22,12 +22,20 @@ export interface LoadedPipelines {
  * @throws ConfigError with every problem of every document, in the order of the file.
  */
 export function loadPipelines(file: string): LoadedPipelines {
+  return loadFor(file, () => []);
+}
+
+/**
+ * The same for what cannot take every pipeline.
+ * @param check what it cannot take of one
+ */
+export function loadFor(file: string, check: (config: PipelineConfig) => readonly Finding[]): LoadedPipelines {
   const { documents, lines } = readDocuments(file);
   const inspected = documents.map((document) => ({ document, ...inspectDocument(document, dirname(file)) }));
   const drafts = inspected.flatMap(({ document, draft }) => (draft ? [{ document, draft }] : []));
   const together = checkTogether(drafts.map(({ draft }) => draft));
   const shared = drafts.flatMap(({ document, draft }) =>
-    (together.get(draft) ?? []).map((finding) => locateFinding(finding, document)),
+    [...(together.get(draft) ?? []), ...check(draft.config)].map((finding) => locateFinding(finding, document)),
   );
 
   const toProblems = (located: readonly LocatedProblem[]): Problem[] =>

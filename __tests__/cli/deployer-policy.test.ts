@@ -69,6 +69,50 @@ test("a pipeline's policy names what the pipeline makes, in the account", () => 
   });
 });
 
+describe("a state that no policy of IAM can name", () => {
+  const state = (options: string) => `${A}backend: { s3: { bucket: states, ${options} } }\n`;
+  const refused = (found: string) =>
+    `must be spelled otherwise for the policy of the deployer, which names it: IAM takes no character beyond U+00FF (Latin-1) in a policy, such as ${found} here; or have a role keep the state, backend.s3.assumeRole`;
+
+  test("is refused where it stands", () => {
+    expect(run(state("workspaceKeyPrefix: 环境, key: 状态/a.tfstate"))).toStrictEqual({
+      code: 1,
+      out: "",
+      err: [
+        `pipeline.yaml:5:34 backend.s3.workspaceKeyPrefix: ${refused("环 (U+73AF)")}, got "环境"`,
+        `pipeline.yaml:5:58 backend.s3.key: ${refused("状 (U+72B6)")}, got "状态/a.tfstate"`,
+        "2 problems in the configuration",
+        "",
+      ].join("\n"),
+    });
+  });
+
+  test("is refused of the configuration before, too, and of the pipelines asked for alone", () => {
+    const before = join(folder, "before.yaml");
+    writeFileSync(before, `${state("key: 状态.tfstate")}---\n${A_B}`);
+    const { code, err } = run(A, "--before", before, "a");
+    expect([code, err.replaceAll(before, "before.yaml")]).toStrictEqual([
+      1,
+      `before.yaml:5:34 backend.s3.key: ${refused("状 (U+72B6)")}, got "状态.tfstate"\n1 problem in the configuration\n`,
+    ]);
+    expect(run(A_B, "--before", before, "a-b").code).toBe(0);
+    expect(run(`${state("key: 状态.tfstate")}---\n${A_B}`, "a-b").code).toBe(0);
+  });
+
+  test("is a role's to keep", () => {
+    const role = "arn:aws:iam::111122223333:role/states";
+    const statements = statementsOf(state(`key: 状态.tfstate, assumeRole: '${role}'`), "a");
+    expect(statements.at(-1)).toMatchObject({ Sid: "BecomeStateWriter", Resource: role });
+  });
+
+  test("is named as it is up to U+00FF", () => {
+    const statements = statementsOf(state("key: naïve ÿ.tfstate"), "a");
+    expect(statements.find(({ Sid }) => Sid === "KeepState")?.Resource).toContain(
+      "arn:aws:s3:::states/naïve ÿ.tfstate",
+    );
+  });
+});
+
 test("the deployers of pipelines a and a-b can do nothing to each other's things", () => {
   const policies = [A, A_B].map((yaml) => {
     const name = yaml.startsWith("name: a-b") ? "a-b" : "a";

@@ -107,3 +107,62 @@ describe("accounts that pull", () => {
     expect(pulled(1000)).toEqual([`${refused}1000`]);
   });
 });
+
+describe("a key beyond what a policy of IAM can hold", () => {
+  const fault = (found: string) => `IAM takes no character beyond U+00FF (Latin-1) in a policy, such as ${found} here`;
+  const rule = (found: string) =>
+    `must be spelled otherwise with roles: own, whose policies name the key: ${fault(found)}; or set roles: shared, whose policy names none`;
+  const text = (roles: string, more = "") =>
+    [
+      "name: images",
+      "region: us-east-1",
+      "bucket: image-drops",
+      `roles: ${roles}`,
+      "defaults: { key: '服务/{service}.zip' }",
+      "services:",
+      "  - api",
+      "  - { name: web, key: 'naïve ÿ.zip' }",
+      more,
+    ].join("\n");
+
+  test("is refused where it stands, once for all services that take it from defaults", () => {
+    const more = "  - { name: db, key: '\u{1f680}/{anything}.zip' }\n  - job\n";
+    expect(loadProblems(text("own", more))).toEqual([
+      `pipeline.yaml:5:13 defaults.key: ${rule("服 (U+670D)")}, got "服务/{service}.zip"`,
+      `pipeline.yaml:9:17 services[2].key: ${rule("\u{1f680} (U+1F680)")}, got "\u{1f680}/{anything}.zip"`,
+    ]);
+    expect(loadProblems(text("{ namePrefix: corp- }"))).toHaveLength(1);
+  });
+
+  test("is refused for library users, with every trigger, with the code point of what cannot be seen", () => {
+    for (const trigger of ["queue", "lambda", "cloudtrail", { eventbridge: { direct: true } }]) {
+      expect(problemsOf(pipeline({ trigger, services: [{ name: "api", key: "u\u0308ber.zip" }] }))).toEqual([
+        `services[0].key: ${rule("\u0308 (U+0308)")}, got "u\u0308ber.zip"`,
+      ]);
+    }
+  });
+
+  test.each(["shared", "{ builds: { existing: 'arn:aws:iam::111122223333:role/builds' } }"])(
+    "is taken with roles: %s",
+    (roles) => {
+      expect(loadProblems(text(roles))).toEqual([]);
+    },
+  );
+
+  test("is taken from defaults where nobody takes it from there", () => {
+    const services = [{ name: "api", key: "api.zip" }];
+    expect(problemsOf(pipeline({ defaults: { key: "服务/{service}.zip" }, services }))).toEqual([]);
+  });
+
+  test("every character up to U+00FF is taken", () => {
+    const characters = Array.from({ length: 0x100 }, (_, code) => String.fromCharCode(code)).join("");
+    const key = `${characters.replace(/[\p{Cc}{}/]/gu, "")}.zip`;
+    expect(problemsOf(pipeline({ services: [{ name: "api", key }] }))).toEqual([]);
+    expect(problemsOf(pipeline({ services: [{ name: "api", key: "\u0100.zip" }] }))).toHaveLength(1);
+  });
+
+  test("a state may lie there", () => {
+    const backend = { s3: { bucket: "state", key: "服务.tfstate", workspaceKeyPrefix: "环境" } };
+    expect(problemsOf(pipeline({ backend }))).toEqual([]);
+  });
+});

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
 import { parsePipeline } from "../../config/parse";
-import type { PipelineInput } from "../../config/schema";
+import type { PipelineConfig, PipelineInput } from "../../config/schema";
 import { PipelineStack } from "../../infrastructure/stack";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -46,9 +46,13 @@ export function pipelineInput(changes: Partial<PipelineInput> = {}): PipelineInp
 
 /** Synthesises the pipeline as main.ts does, and reads it back as Terraform would. */
 export function synthesise(changes: Partial<PipelineInput> = {}): Synthesis {
+  return synthesiseConfig(parsePipeline(pipelineInput(changes)));
+}
+
+export function synthesiseConfig(config: PipelineConfig): Synthesis {
   const outdir = mkdtempSync(join(tmpdir(), "synthesis-"));
   try {
-    const stack = new PipelineStack(new App({ outdir, stackTraces: false }), parsePipeline(pipelineInput(changes)));
+    const stack = new PipelineStack(new App({ outdir, stackTraces: false }), config);
     stack.prepareStack();
     return new Synthesis(stack.toTerraform() as Json);
   } finally {
