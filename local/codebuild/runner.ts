@@ -13,6 +13,7 @@ import { BuildLog, LogShipper } from "./log";
 import { Phases } from "./phases";
 import type { BuildQueue } from "./queue";
 import { isDenied, openSession, type Session } from "./service-role";
+import { createStop } from "../stop";
 
 /** A build as it is kept. */
 export type StoredBuild = Build &
@@ -35,7 +36,7 @@ export interface Platform {
 
 /** Runs one build from SUBMITTED to COMPLETED; `build` is what callers of the API see meanwhile. */
 export class BuildRun {
-  readonly #abort = new AbortController();
+  readonly #abort = createStop();
   readonly #phases: Phases;
   readonly #folders: BuildFolders;
   readonly #logFile: string;

@@ -17,6 +17,7 @@ import { problem, type OnDeliveryEvent } from "./events";
 import { invocationRecord, type Condition, type EndedInvocation } from "./invocation-record";
 import { Queues } from "./queues";
 import { refusal } from "./refusal";
+import { createStop } from "../stop";
 
 /** Runs a function once. Rejects where it cannot be run, as where it is throttled. */
 export type Invoke = (functionArn: string, event: unknown, requestId: string) => Promise<Invocation>;
@@ -62,7 +63,7 @@ export class AsyncInvoker {
   readonly #secondMs: number;
   readonly #lambda: LambdaClient;
   readonly #queues: Queues;
-  readonly #stop = new AbortController();
+  readonly #stop = createStop();
   readonly #stopped = once(this.#stop.signal, "abort");
   readonly #invocations = new Set<Promise<void>>();
 

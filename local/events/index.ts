@@ -14,6 +14,7 @@ import type { OnBusEvent } from "./events";
 import type { JsonObject } from "./json";
 import { parsePattern } from "./pattern";
 import { Targets, type TargetsOptions } from "./targets";
+import { createStop } from "../stop";
 
 export { startCloudTrail, type CloudTrail } from "./cloudtrail";
 export type { BusEvent } from "./events";
@@ -55,7 +56,7 @@ class Buses implements EventBus {
   readonly #clients = new Map<string, EventBridgeClient>();
   readonly #targets: Targets;
   readonly #deliverer: Deliverer;
-  readonly #stop = new AbortController();
+  readonly #stop = createStop();
   readonly #work = new Set<Promise<void>>();
 
   constructor(options: EventBusOptions) {

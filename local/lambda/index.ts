@@ -10,6 +10,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { asError, UnsupportedMappingError } from "./errors";
 import { poll } from "./event-source-mapping";
 import { clientSettings, Invoker, type InvokerOptions } from "./invoke";
+import { createStop } from "../stop";
 
 export * from "./errors";
 export type { LambdaEvent } from "./events";
@@ -33,7 +34,7 @@ export interface EventSourceMappings {
  * disabled or deleted later takes effect within about a second.
  */
 export function startEventSourceMappings(options: EventSourceMappingsOptions): Promise<EventSourceMappings> {
-  const stop = new AbortController();
+  const stop = createStop();
   const watches = (options.regions ?? [options.region]).map((region) => watch({ ...options, region }, stop.signal));
   return Promise.resolve({
     async close() {
