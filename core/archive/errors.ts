@@ -1,3 +1,5 @@
+import { certificateRemedy } from "../certificates";
+
 /** An archive cannot be read or is not what was promised. The message says what was found, what was expected, what to do. */
 export abstract class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -363,10 +365,8 @@ export class ObjectDeniedError extends ArchiveError {
 
 export class ObjectUnreadableError extends ArchiveError {
   constructor(name: string, reason: string, options?: ErrorOptions) {
-    super(
-      `${name} cannot be read: found ${reason}, expected the bytes of the object; try again, and look at region and credentials`,
-      options,
-    );
+    const remedy = certificateRemedy(options?.cause) ?? "try again, and look at region and credentials";
+    super(`${name} cannot be read: found ${reason}, expected the bytes of the object; ${remedy}`, options);
   }
 }
 

@@ -1,3 +1,4 @@
+import { certificateRemedy } from "../certificates";
 import { registryRegion } from "./host";
 import { ProxyRefusedError } from "./http";
 
@@ -14,25 +15,19 @@ export abstract class RegistryError extends Error {
   }
 }
 
-/** Codes of OpenSSL for a chain that ends in an authority which Node does not know. */
-const UNKNOWN_AUTHORITY = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_|CERT_)/;
-
 export class RegistryUnreachableError extends RegistryError {
   constructor(
     host: string,
     action: string,
     override readonly cause: Error,
   ) {
-    const remedy = UNKNOWN_AUTHORITY.test(codeOf(cause))
-      ? "set NODE_EXTRA_CA_CERTS to the certificate of the authority that signed it"
-      : "check the name, the network of the build, HTTPS_PROXY and NO_PROXY";
+    const remedy = certificateRemedy(cause) ?? "check the name, the network of the build, HTTPS_PROXY and NO_PROXY";
     super(`${action}: found no answer from ${host} (${describe(cause)}), expected a registry; ${remedy}`);
   }
 
   override retryable(): boolean {
     if (this.cause instanceof ProxyRefusedError) return this.cause.status >= 500;
-    const code = codeOf(this.cause);
-    return !UNKNOWN_AUTHORITY.test(code) && code !== "ENOTFOUND";
+    return certificateRemedy(this.cause) === undefined && codeOf(this.cause) !== "ENOTFOUND";
   }
 }
 
@@ -147,9 +142,10 @@ export class TokenExpiredError extends RegistryRefusedError {
 
 export class TokenUnavailableError extends RegistryError {
   constructor(host: string, reason: string, options?: ErrorOptions) {
-    const remedy = reason.startsWith("CredentialsProviderError")
+    const other = reason.startsWith("CredentialsProviderError")
       ? "log in to AWS, or set AWS_PROFILE"
       : "grant it to the build's role on *, and check the network of the build";
+    const remedy = certificateRemedy(options?.cause) ?? other;
     super(`no token for ${host}: found ${reason}, expected an answer to ecr:GetAuthorizationToken; ${remedy}`, options);
   }
 }

@@ -1,3 +1,5 @@
+import { certificateRemedy } from "../certificates";
+
 /** The build's role may not see which uploads of a bucket run and which have ended. */
 export class UploadsDeniedError extends Error {
   override readonly name = "UploadsDeniedError";
@@ -16,9 +18,7 @@ export class UploadsUnreadableError extends Error {
   override readonly name = "UploadsUnreadableError";
 
   constructor(name: string, reason: string, options: ErrorOptions) {
-    super(
-      `the uploads of ${name} cannot be listed: found ${reason}, expected their list; start the build again`,
-      options,
-    );
+    const remedy = certificateRemedy(options.cause) ?? "start the build again";
+    super(`the uploads of ${name} cannot be listed: found ${reason}, expected their list; ${remedy}`, options);
   }
 }
