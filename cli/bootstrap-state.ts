@@ -1,6 +1,6 @@
 import { bucketName, region as regionRule, stateKmsKeyArn } from "../config/fields";
 import { brokenRule } from "../config/findings";
-import { s3Client } from "./preflight/account";
+import { describeFailure, s3Client } from "./preflight/account";
 import { BootstrapError, bootstrapState } from "./state-bucket";
 import { type Output, parseArguments, runCommand, UsageError } from "./usage";
 
@@ -44,9 +44,7 @@ export async function bootstrapStateCommand(args: readonly string[], { out, err 
       err(`${error.message}\n`);
       return 1;
     }
-    err(
-      error instanceof UsageError ? `${error.message}\n` : `AWS could not be asked: ${error.name}: ${error.message}\n`,
-    );
+    err(`${error instanceof UsageError ? error.message : describeFailure(error)}\n`);
     return 2;
   }
 }

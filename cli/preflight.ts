@@ -5,13 +5,14 @@ import type { Finding } from "../config/findings";
 import { loadPipelines } from "../config/load";
 import { placeFindings } from "../config/place";
 import type { PipelineConfig } from "../config/schema";
-import { type Account, openAccount } from "./preflight/account";
+import { type Account, describeFailure, openAccount } from "./preflight/account";
 import { adopt, AdoptError } from "./preflight/adopt";
 import { checkBucket } from "./preflight/bucket";
 import { findImports, type Import, importLine } from "./preflight/imports";
 import { findLosses, readNotifications } from "./preflight/notifications";
 import { type Plan, PlanError, readPlan } from "./preflight/plan";
 import { merge, type Report } from "./preflight/report";
+import { asRole, AssumeRoleError } from "./preflight/role";
 import { checkState } from "./preflight/state";
 import { checkTopic } from "./preflight/topic";
 import { type Output, parseArguments, runCommand, UsageError } from "./usage";
@@ -20,7 +21,7 @@ const HELP = `npm run preflight -- [PIPELINE] [--plan FILE] [--json]
 npm run preflight -- --adopt [PIPELINE]
 
 Looks in the account for what synth cannot know, and changes nothing there: the state's bucket and who locks the state, an existing bucket and
-what it reports, an existing topic and its policy. With the credentials of its surroundings: a role of provider.assumeRole is not assumed.
+what it reports, an existing topic and its policy. It assumes the roles of provider.assumeRole and backend.s3.assumeRole, as Terraform does.
 
   PIPELINE     name of one pipeline of the file; default all, needed with --plan and --adopt where there are several
   --plan FILE  what terraform show -json printed of a plan: refused where it would drop or change a notification that is not the
@@ -48,8 +49,8 @@ export async function preflightCommand(args: readonly string[], output: Output):
       return 1;
     }
     if (!(error instanceof Error)) throw error;
-    const known = error instanceof UsageError || error instanceof PlanError || error instanceof AdoptError;
-    output.err(known ? `${error.message}\n` : `AWS could not be asked: ${error.name}: ${error.message}\n`);
+    const known = [UsageError, PlanError, AdoptError, AssumeRoleError].some((each) => error instanceof each);
+    output.err(known ? `${error.message}\n` : `${describeFailure(error)}\n`);
     return 2;
   }
 }
@@ -105,32 +106,31 @@ async function check({ file, pipeline, plan: planFile, json }: Options, output: 
   const notes: Problem[] = [];
   const imports: Import[] = [];
   for (const config of chosen) {
-    const account = openAccount(config.region);
-    try {
-      const report = merge(
-        describeCredentials(config),
-        await checkState(config),
-        await checkBucket(config, account),
-        await checkTopic(config, account),
-        await checkPlan(plan, config, account),
-      );
-      const index = pipelines.indexOf(config);
-      errors.push(...placeFindings(file, index, report.errors));
-      notes.push(...placeFindings(file, index, report.notes));
-      if (plan) imports.push(...(await findImports(plan, account)));
-    } finally {
-      account.close();
-    }
+    const { provider, region } = config;
+    const place = { path: ["provider", "assumeRole", "roleArn"], region };
+    const report = merge(
+      await checkState(config),
+      await asRole(provider.assumeRole, place, async (access) => {
+        const account = openAccount(region, access);
+        try {
+          const found = merge(
+            await checkBucket(config, account),
+            await checkTopic(config, account),
+            await checkPlan(plan, config, account),
+          );
+          if (plan) imports.push(...(await findImports(plan, account)));
+          return found;
+        } finally {
+          account.close();
+        }
+      }),
+    );
+    const index = pipelines.indexOf(config);
+    errors.push(...placeFindings(file, index, report.errors));
+    notes.push(...placeFindings(file, index, report.notes));
   }
   print({ errors, notes, imports }, json, output);
   return errors.length + imports.length > 0 ? 1 : 0;
-}
-
-/** Terraform goes on to a role that nobody takes here, and that may lie in another account. */
-function describeCredentials({ provider: { assumeRole } }: PipelineConfig): Report {
-  if (assumeRole === undefined) return { errors: [], notes: [] };
-  const rule = `was not assumed: what follows is of the account that the credentials here lead to; take those of ${assumeRole.roleArn} to look where Terraform does`;
-  return { errors: [], notes: [{ path: ["provider", "assumeRole"], rule }] };
 }
 
 async function checkPlan(plan: Plan | undefined, config: PipelineConfig, account: Account): Promise<Report> {

@@ -6,7 +6,7 @@ import { json } from "node:stream/consumers";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { preflightCommand } from "../../cli/preflight";
 import { findImports, importLine } from "../../cli/preflight/imports";
-import type { Account } from "../../cli/preflight/account";
+import { type Account, describeFailure } from "../../cli/preflight/account";
 import { findLosses, isOwn, othersOf } from "../../cli/preflight/notifications";
 import { PlanError, readPlan, type ResourceChange } from "../../cli/preflight/plan";
 import type { BucketNotifications, NotificationEntry } from "../../config/notifications";
@@ -263,15 +263,14 @@ describe("what an account shows", () => {
       asked: [HEAD, LOCATION],
     });
   });
+});
 
-  test("is of the credentials here, and not of the role that Terraform assumes", async () => {
-    const provider = 'provider: { assumeRole: { roleArn: "arn:aws:iam::111122223333:role/deploy" } }';
-    expect(await look({}, "bucket: own-drops", provider)).toStrictEqual({
-      code: 0,
-      err: "note: pipeline.yaml:5:13 provider.assumeRole: was not assumed: what follows is of the account that the credentials here lead to; take those of arn:aws:iam::111122223333:role/deploy to look where Terraform does\n",
-      asked: [],
-    });
-  });
+test("AWS that cannot be asked is told with what may help", () => {
+  expect(describeFailure(new Error("no"))).toBe("AWS could not be asked: Error: no");
+  const error = Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+  expect(describeFailure(error)).toBe(
+    "AWS could not be asked: Error: self-signed certificate; set NODE_EXTRA_CA_CERTS to the certificate of the authority that signed it",
+  );
 });
 
 describe("the command line", () => {

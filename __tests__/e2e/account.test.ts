@@ -197,6 +197,21 @@ describe("preflight", () => {
     });
   });
 
+  test("an existing topic of the account that the provider's role leads to", async () => {
+    const theirs = new SNSClient({ credentials: { accessKeyId: "444455556666", secretAccessKey: "test" } });
+    const { TopicArn } = await theirs.send(new CreateTopicCommand({ Name: "their-events" }));
+    expect(TopicArn).toBe("arn:aws:sns:us-east-1:444455556666:their-events");
+    const Statement = [{ Effect: "Allow", Principal: "*", Action: "SNS:Publish", Resource: TopicArn }];
+    const AttributeValue = JSON.stringify({ Version: "2012-10-17", Statement });
+    await theirs.send(new SetTopicAttributesCommand({ TopicArn, AttributeName: "Policy", AttributeValue }));
+    theirs.destroy();
+    const lines = ["bucket: image-drops", "trigger: { topic: { existing: their-events } }"];
+    expect((await preflight(...lines)).err).toMatch(/ must exist: have its owner create it, or leave out existing, /);
+    const role = "arn:aws:iam::444455556666:role/deploy";
+    const provider = `provider: { assumeRole: { roleArn: "${role}", externalId: images, sessionName: nightly } }`;
+    expect(await preflight(...lines, provider)).toStrictEqual({ code: 0, err: "" });
+  });
+
   test("what stands in the way as JSON", async () => {
     const file = join(folder, "pipeline.yaml");
     await writeFile(file, "{ name: images, region: us-east-1, services: [api], bucket: { existing: nobodys-drops } }");

@@ -8,8 +8,19 @@ import { LambdaClient } from "@aws-sdk/client-lambda";
 import { HeadBucketCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { certificateRemedy } from "../../core/certificates";
 
-/** The account that the surrounding credentials lead to, in one region. Everything here only reads. */
+/** What AWS is asked with. @default - the credentials of the surroundings */
+export interface Access {
+  readonly profile?: string;
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+}
+
+/** The account that the credentials lead to, in one region. Everything here only reads. */
 export interface Account {
   readonly s3: S3Client;
   readonly sqs: SQSClient;
@@ -24,18 +35,19 @@ export interface Account {
   close(): void;
 }
 
-export function openAccount(region: string): Account {
+export function openAccount(region: string, access: Access = {}): Account {
+  const config = { region, ...access };
   const clients = {
-    s3: s3Client(region),
-    sqs: new SQSClient({ region }),
-    sns: new SNSClient({ region }),
-    iam: new IAMClient({ region }),
-    logs: new CloudWatchLogsClient({ region }),
-    ecr: new ECRClient({ region }),
-    codebuild: new CodeBuildClient({ region }),
-    lambda: new LambdaClient({ region }),
-    events: new EventBridgeClient({ region }),
-    cloudtrail: new CloudTrailClient({ region }),
+    s3: s3Client(region, access),
+    sqs: new SQSClient(config),
+    sns: new SNSClient(config),
+    iam: new IAMClient(config),
+    logs: new CloudWatchLogsClient(config),
+    ecr: new ECRClient(config),
+    codebuild: new CodeBuildClient(config),
+    lambda: new LambdaClient(config),
+    events: new EventBridgeClient(config),
+    cloudtrail: new CloudTrailClient(config),
   };
   return {
     ...clients,
@@ -46,12 +58,12 @@ export function openAccount(region: string): Account {
 }
 
 /** Buckets are reached by their host's name, but for an endpoint that is a number, as the emulator's. */
-export function s3Client(region: string, profile?: string): S3Client {
+export function s3Client(region: string, access: Access = {}): S3Client {
   const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL ?? "";
   return new S3Client({
     region,
     forcePathStyle: /^https?:\/\/(localhost|[0-9.]+)(:|\/|$)/.test(endpoint),
-    ...(profile !== undefined && { profile }),
+    ...access,
   });
 }
 
@@ -80,4 +92,10 @@ export async function unlessMissing<T>(answer: Promise<T>, ...errors: readonly s
     if (error instanceof Error && errors.includes(error.name)) return undefined;
     throw error;
   }
+}
+
+/** For people: why there is no answer that could be looked at. */
+export function describeFailure(error: Error): string {
+  const remedy = certificateRemedy(error);
+  return `AWS could not be asked: ${error.name}: ${error.message}${remedy === undefined ? "" : `; ${remedy}`}`;
 }

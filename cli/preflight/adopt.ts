@@ -3,6 +3,7 @@ import { readDocuments, readValues } from "../../config/documents";
 import { othersFile, renderOthers } from "../../config/notifications";
 import { s3Client } from "./account";
 import { othersOf, readNotifications } from "./notifications";
+import { assumeRole } from "./role";
 
 /** There is nothing to adopt. */
 export class AdoptError extends Error {
@@ -23,12 +24,19 @@ const pipelineSchema = z.object({
   name: z.string(),
   region: z.string(),
   bucket: z.object({ existing: z.string() }),
+  provider: z
+    .object({
+      assumeRole: z
+        .object({ roleArn: z.string(), externalId: z.string().optional(), sessionName: z.string().optional() })
+        .optional(),
+    })
+    .optional(),
 });
 
 /**
  * Reads what others have the existing bucket of a pipeline report.
  * @param wanted the pipeline's name; needed where several have an existing bucket
- * @throws AdoptError
+ * @throws AdoptError, AssumeRoleError
  */
 export async function adopt(file: string, wanted: string | undefined): Promise<Adopted> {
   const found = readDocuments(file).documents.flatMap((document) => {
@@ -46,8 +54,9 @@ export async function adopt(file: string, wanted: string | undefined): Promise<A
       `${file} has several pipelines with an existing bucket: name one of ${found.map(({ name }) => name).join(", ")}`,
     );
   }
-  const { name, region, bucket } = pipeline;
-  const s3 = s3Client(region);
+  const { name, region, bucket, provider } = pipeline;
+  const role = provider?.assumeRole;
+  const s3 = s3Client(region, role && (await assumeRole(role, region)));
   try {
     const theirs = othersOf(await readNotifications(s3, bucket.existing), name);
     const count = `${theirs.entries.length} notification${theirs.entries.length === 1 ? "" : "s"} of others`;

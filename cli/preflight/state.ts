@@ -1,8 +1,11 @@
 import { GetBucketVersioningCommand, GetObjectCommand } from "@aws-sdk/client-s3";
 import type { Finding } from "../../config/findings";
 import type { PipelineConfig } from "../../config/schema";
-import { type BucketSight, lookAt, s3Client, unlessMissing } from "./account";
+import { type Access, type BucketSight, lookAt, s3Client, unlessMissing } from "./account";
 import type { Report } from "./report";
+import { asRole } from "./role";
+
+type S3Backend = Extract<PipelineConfig["backend"], { readonly kind: "s3" }>;
 
 /** The name that Terraform gives to the default workspace's absence. https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_workspace */
 const workspace = () => process.env.TF_WORKSPACE ?? "default";
@@ -16,12 +19,20 @@ const UNUSABLE: Readonly<Record<Exclude<BucketSight, "there">, (bucket: string, 
 /** Whether the state's bucket is there and versioned, and who holds the lock. */
 export async function checkState({ backend }: PipelineConfig): Promise<Report> {
   if (backend.kind !== "s3") return { errors: [], notes: [] };
-  const { bucket, region, profile, assumeRole } = backend;
+  const { region, profile, assumeRole } = backend;
+  const role = assumeRole === undefined ? undefined : { roleArn: assumeRole };
+  const place = {
+    path: ["backend", "s3", "assumeRole"],
+    region,
+    ...(profile !== undefined && { access: { profile } }),
+  };
+  return asRole(role, place, (access) => checkStateBucket(backend, access));
+}
+
+async function checkStateBucket(backend: S3Backend, access: Access | undefined): Promise<Report> {
+  const { bucket, region } = backend;
   const at = (rule: string): Finding => ({ path: ["backend", "s3", "bucket"], rule, value: bucket });
-  if (assumeRole !== undefined) {
-    return { errors: [], notes: [at(`was not looked at, since only ${assumeRole} may read it`)] };
-  }
-  const s3 = s3Client(region, profile);
+  const s3 = s3Client(region, access);
   try {
     const sight = await lookAt(s3, bucket);
     if (sight !== "there") return { errors: [at(UNUSABLE[sight](bucket, region))], notes: [] };
