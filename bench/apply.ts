@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { loadPipelines } from "../config/load";
+import { parseOptions } from "../core/usage";
 import { startEnvironment } from "../local/environment";
 import { ensureMoto } from "../local/moto";
 import { stackDirectory, synthesise } from "../local/synth";
@@ -20,7 +20,7 @@ Most of what AWS adds to that is not here; what Terraform and the number of reso
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
-  parseArgs({ args: [...args], options: {} });
+  parseOptions(args, {});
   const [pipeline] = loadPipelines(join(root, EXAMPLE)).pipelines;
   if (!pipeline) throw new Error(`${EXAMPLE} describes no pipeline`);
   const { name, region, backend, services } = pipeline;

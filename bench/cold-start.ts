@@ -5,9 +5,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
 import { renderRoutes } from "../core/routes";
+import { parseOptions, UsageError } from "../core/usage";
 import { bundleOf } from "../infrastructure/bundle";
 
 const root = join(__dirname, "..");
@@ -24,9 +24,9 @@ request has arrived at a CodeBuild on loopback. The bundle, the same handler unb
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
-  const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "15" } } });
+  const values = parseOptions(args, { rounds: { type: "string", default: "15" } });
   const rounds = Number(values.rounds);
-  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
+  if (!(rounds >= MIN_ROUNDS)) throw new UsageError(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
   const folder = mkdtempSync(join(tmpdir(), "cold-start-"));
   const endpoint = await startEndpoint();
   try {

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { type Output, runCommand, UsageError } from "../core/usage";
 
 /** One measurement: a file of this folder. Progress goes to stderr; the object is printed as the last line. */
 interface Bench {
@@ -13,19 +14,14 @@ const names = readdirSync(__dirname)
   .map((file) => basename(file, ".ts"))
   .sort();
 
-interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-/** The command; answers its exit code. */
+/** Runs the command and returns its exit code. */
 export async function benchCommand(args: readonly string[], { out, err }: Output): Promise<number> {
   try {
     out(await answer(args));
     return 0;
   } catch (error) {
     err(`${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
+    return error instanceof UsageError ? 2 : 1;
   }
 }
 
@@ -34,13 +30,10 @@ async function answer([name, ...args]: readonly string[]): Promise<string> {
     return `usage: npm run bench -- NAME [options]\nnames: ${names.join(", ")}\noptions: npm run bench -- NAME --help\n`;
   }
   if (name === undefined || !names.includes(name)) {
-    throw new Error(`no bench named ${name ?? "(nothing)"}, expected one of: ${names.join(", ")}`);
+    throw new UsageError(`no bench named ${name ?? "(nothing)"}, expected one of: ${names.join(", ")}`);
   }
   const { help, run } = (await import(join(__dirname, `${name}.ts`))) as Bench;
   return args.includes("--help") ? help : `${JSON.stringify(await run(args))}\n`;
 }
 
-if (require.main === module) {
-  const output: Output = { out: (text) => process.stdout.write(text), err: (text) => process.stderr.write(text) };
-  void benchCommand(process.argv.slice(2), output).then((code) => (process.exitCode = code));
-}
+if (require.main === module) runCommand(benchCommand);

@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { BatchGetBuildsCommand, CodeBuildClient, ListBuildsForProjectCommand } from "@aws-sdk/client-codebuild";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { names } from "../config/names";
 import { loadPipelines } from "../config/load";
 import type { PipelineConfig } from "../config/schema";
+import { parseOptions, UsageError } from "../core/usage";
 
 const root = join(__dirname, "..");
 const WAIT_MS = 30_000;
@@ -35,9 +35,9 @@ delivers at once what AWS delivers in seconds. It shows what the trigger's own p
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
-  const { values } = parseArgs({ args: [...args], options: { drops: { type: "string", default: "20" } } });
+  const values = parseOptions(args, { drops: { type: "string", default: "20" } });
   const drops = Number(values.drops);
-  if (!(drops >= MIN_DROPS)) throw new Error(`--drops must be at least ${MIN_DROPS}, got: ${values.drops}`);
+  if (!(drops >= MIN_DROPS)) throw new UsageError(`--drops must be at least ${MIN_DROPS}, got: ${values.drops}`);
 
   const directory = await mkdtemp(join(tmpdir(), "latency-"));
   try {

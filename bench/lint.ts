@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { parseDocument } from "yaml";
 import { lintBuildspec } from "../core/buildspec/lint";
+import { parseOptions, UsageError } from "../core/usage";
 
 const BUILDSPECS = 1000;
 const TARGET_SECONDS = 5;
@@ -16,9 +16,9 @@ compiles the code, counts.
 `;
 
 export function run(args: readonly string[]): Promise<object> {
-  const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "5" } } });
+  const values = parseOptions(args, { rounds: { type: "string", default: "5" } });
   const rounds = Number(values.rounds);
-  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
+  if (!(rounds >= MIN_ROUNDS)) throw new UsageError(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
   const texts = Array.from({ length: BUILDSPECS }, (_, index) => renderBuildspec(index));
   const samples = Array.from({ length: rounds }, (_, round) => measure(texts, round));
   return Promise.resolve(summarise(texts, samples));

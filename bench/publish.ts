@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { findProgram } from "../core/programs";
+import { parseOptions, UsageError } from "../core/usage";
 import { measureFar } from "./publish/far";
 import { measureFirstPush } from "./publish/first-push";
 import { measureGrowth } from "./publish/growth";
@@ -34,20 +34,18 @@ builds; where this one is older, npm installs one below .local/.
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "3" },
-      mb: { type: "string", default: "325" },
-      "large-mb": { type: "string", default: "5000" },
-      only: { type: "string", default: CASES.join() },
-    },
+  const values = parseOptions(args, {
+    rounds: { type: "string", default: "3" },
+    mb: { type: "string", default: "325" },
+    "large-mb": { type: "string", default: "5000" },
+    only: { type: "string", default: CASES.join() },
   });
   const rounds = Number(values.rounds);
-  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
+  if (!(rounds >= MIN_ROUNDS)) throw new UsageError(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
   const cases = values.only.split(",");
   for (const each of cases)
-    if (!CASES.some((known) => known === each)) throw new Error(`--only must name ${CASES.join(", ")}, got: ${each}`);
+    if (!CASES.some((known) => known === each))
+      throw new UsageError(`--only must name ${CASES.join(", ")}, got: ${each}`);
   for (const program of ["docker-registry", "dockerd", "skopeo"])
     if ((await findProgram(program)) === undefined)
       throw new Error(`no ${program} on the PATH: apt-get install docker-registry docker.io skopeo isal`);

@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import type { PipelineInput } from "../config/schema";
+import { parseOptions, UsageError } from "../core/usage";
 
 const root = join(__dirname, "..");
 const SERVICES = [1, 100, 1000] as const;
@@ -28,9 +29,9 @@ ${EXAMPLE}, the largest example, with its services as they are (100), or again u
 `;
 
 export async function run(args: readonly string[]): Promise<object> {
-  const { values } = parseArgs({ args: [...args], options: { rounds: { type: "string", default: "3" } } });
+  const values = parseOptions(args, { rounds: { type: "string", default: "3" } });
   const rounds = Number(values.rounds);
-  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
+  if (!(rounds >= MIN_ROUNDS)) throw new UsageError(`--rounds must be at least ${MIN_ROUNDS}, got: ${values.rounds}`);
   const folder = mkdtempSync(join(tmpdir(), "bench-synth-"));
   try {
     const samples = await measure(folder, rounds);

@@ -2,7 +2,7 @@ import { bucketName, region as regionRule, stateKmsKeyArn } from "../config/fiel
 import { brokenRule } from "../config/findings";
 import { describeFailure, s3Client } from "./preflight/account";
 import { BootstrapError, bootstrapState } from "./state-bucket";
-import { type Output, parseArguments, runCommand, UsageError } from "./usage";
+import { type Output, parseOptions, runCommand, UsageError } from "../core/usage";
 
 const HELP = `npm run bootstrap-state -- --bucket NAME [--region R] [--kms-key ARN] [--complete]
 
@@ -21,7 +21,7 @@ Exit codes: 0 the bucket is as it should be, 1 it was left as it is, 2 wrong usa
 /** Runs the command and returns its exit code. */
 export async function bootstrapStateCommand(args: readonly string[], { out, err }: Output): Promise<number> {
   try {
-    const { bucket, region, kmsKey, complete, help } = parseOptions(args);
+    const { bucket, region, kmsKey, complete, help } = readOptions(args);
     if (help) {
       out(HELP);
       return 0;
@@ -49,8 +49,8 @@ export async function bootstrapStateCommand(args: readonly string[], { out, err 
   }
 }
 
-function parseOptions(args: readonly string[]) {
-  const { values, positionals } = parseArguments(args, {
+function readOptions(args: readonly string[]) {
+  const values = parseOptions(args, {
     bucket: { type: "string" },
     region: { type: "string" },
     "kms-key": { type: "string" },
@@ -59,7 +59,6 @@ function parseOptions(args: readonly string[]) {
   });
   const { bucket = "", region = process.env.AWS_REGION ?? "", complete = false, help = false } = values;
   const kmsKey = values["kms-key"];
-  if (positionals.length > 0) throw new UsageError(`expected options alone, got: ${positionals.join(" ")}`);
   const rules = [
     ["--bucket", bucketName, bucket],
     ["--region, or AWS_REGION,", regionRule, region],

@@ -3,7 +3,7 @@ import { compileBuildspec } from "../core/buildspec/compile";
 import { InvalidBuildspecError } from "../core/buildspec/errors";
 import { formatFinding, type Finding } from "../core/buildspec/finding";
 import { lintBuildspec } from "../core/buildspec/lint";
-import { type Output, parseArguments, runCommand, UsageError } from "./usage";
+import { type Output, parseArguments, runCommand, UsageError } from "../core/usage";
 
 const HELP = `buildspec lint [--format text|json] [--max-warnings N] FILE...
 buildspec compile FILE

@@ -11,7 +11,7 @@ import { deployerPolicy } from "../infrastructure/deployer-policy";
 import { changePolicy, type Described } from "../infrastructure/deployer-policy-change";
 import { PipelineStack } from "../infrastructure/stack";
 import { describeDocuments, policyDocuments } from "./policy-documents";
-import { type Output, parseArguments, runCommand, UsageError } from "./usage";
+import { type Output, parseArguments, runCommand, UsageError } from "../core/usage";
 
 const HELP = `npm run deployer-policy -- [--account ID] [--file FILE] [--before FILE] [PIPELINE]
 

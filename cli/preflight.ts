@@ -15,7 +15,7 @@ import { merge, type Report } from "./preflight/report";
 import { asRole, AssumeRoleError } from "./preflight/role";
 import { checkState } from "./preflight/state";
 import { checkTopic } from "./preflight/topic";
-import { type Output, parseArguments, runCommand, UsageError } from "./usage";
+import { type Output, parseArguments, runCommand, UsageError } from "../core/usage";
 
 const HELP = `npm run preflight -- [PIPELINE] [--plan FILE] [--json]
 npm run preflight -- --adopt [PIPELINE]

@@ -2,29 +2,47 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { parseArgs } from "node:util";
+import { carryOut, type Output, parseOptions, runCommand } from "../core/usage";
 
 const root = join(__dirname, "..");
 const target = join(root, "docs/api");
 
-/** Writes the reference of the package's API, made of the docstrings; with --check it only says which pages are out of date. */
-function main(): void {
-  const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
-  const pages = render();
+const HELP = `npm run api [-- --check]
+
+Writes docs/api/, the reference of what the package exports, made of the docstrings.
+
+  --check  writes nothing, and says which pages are out of date
+  --help   this text
+
+Exit codes: 0 written, or up to date; 1 out of date; 2 wrong usage.
+`;
+
+/** Runs the command and returns its exit code. */
+export function apiCommand(args: readonly string[], output: Output): Promise<number> {
+  return carryOut(HELP, args, output, () => {
+    const { check = false } = parseOptions(args, { check: { type: "boolean" } });
+    const pages = render();
+    return check ? compare(pages, output) : write(pages);
+  });
+}
+
+function write(pages: ReadonlyMap<string, string>): number {
+  rmSync(target, { recursive: true, force: true });
+  for (const [path, text] of pages) {
+    mkdirSync(dirname(join(target, path)), { recursive: true });
+    writeFileSync(join(target, path), text);
+  }
+  return 0;
+}
+
+function compare(pages: ReadonlyMap<string, string>, { err }: Output): number {
   const stale = [...new Set([...pages.keys(), ...pathsBelow(target)])].filter(
     (path) => pages.get(path) !== readIfThere(join(target, path)),
   );
-  if (!values.check) {
-    rmSync(target, { recursive: true, force: true });
-    for (const [path, text] of pages) {
-      mkdirSync(dirname(join(target, path)), { recursive: true });
-      writeFileSync(join(target, path), text);
-    }
-  } else if (stale.length > 0) {
-    const found = stale.map((path) => relative(root, join(target, path))).join(", ");
-    console.error(`expected what the docstrings say, found other text in ${found}: run npm run api`);
-    process.exitCode = 1;
-  }
+  if (stale.length === 0) return 0;
+  const found = stale.map((path) => relative(root, join(target, path))).join(", ");
+  err(`expected what the docstrings say, found other text in ${found}: run npm run api\n`);
+  return 1;
 }
 
 /** The pages by their paths below docs/api/. */
@@ -52,4 +70,4 @@ function readIfThere(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
-main();
+if (require.main === module) runCommand(apiCommand);

@@ -1,14 +1,31 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { carryOut, type Output, parseOptions, runCommand } from "../core/usage";
 import { BUNDLES } from "../infrastructure/bundle";
 import { writeBundles } from "../infrastructure/write-bundles";
 
 const root = join(__dirname, "..");
 const dist = join(root, "dist");
 
-/** Makes dist/, all that the package holds beside the JSON Schema: nothing in it needs TypeScript, esbuild or the programs' sources. */
-function main(): void {
+const HELP = `npm run prepack
+
+Makes dist/, what npm pack puts into the package beside the JSON Schema: the constructs, the programs as they are deployed, and the commands.
+
+  --help  this text
+`;
+
+/** Runs the command and returns its exit code. */
+export function buildCommand(args: readonly string[], output: Output): Promise<number> {
+  return carryOut(HELP, args, output, () => {
+    parseOptions(args, {});
+    build();
+    return 0;
+  });
+}
+
+/** Nothing in dist/ needs TypeScript, esbuild or the programs' sources. */
+function build(): void {
   rmSync(dist, { recursive: true, force: true });
   execFileSync(
     process.execPath,
@@ -22,7 +39,7 @@ function main(): void {
   cpSync(join(root, "buildspecs"), join(dist, "buildspecs"), { recursive: true });
   writeBundles(join(dist, "bundles"), BUNDLES);
   command("publish-image", 'require("../bundles/publish-image.js");');
-  command("buildspec", 'require("../cli/usage.js").runCommand(require("../cli/buildspec.js").buildspecCommand);');
+  command("buildspec", 'require("../core/usage.js").runCommand(require("../cli/buildspec.js").buildspecCommand);');
 }
 
 /** A program to call by name, where the package is installed. */
@@ -31,4 +48,4 @@ function command(name: string, code: string): void {
   writeFileSync(join(dist, "bin", `${name}.js`), `#!/usr/bin/env node\n${code}\n`, { mode: 0o755 });
 }
 
-main();
+if (require.main === module) runCommand(buildCommand);

@@ -43,16 +43,17 @@ test.each([
   [[], /^no bench named \(nothing\), expected one of: .*cold-start/],
   [["cold-start", "--rounds", "6"], /^--rounds must be at least 7, got: 6\n$/],
   [["latency", "--drops", "2"], /^--drops must be at least 3, got: 2\n$/],
+  [["apply", "--frob"], /^Unknown option '--frob'; --help lists the options\n$/],
   [["cold-start", "--rounds", "many"], /^--rounds must be at least 7, got: many\n$/],
 ])("%j is refused with one sentence, and nothing is printed as a result", async (args, message) => {
   const { status, stdout, stderr } = await run(...args);
-  expect({ status, stdout }).toStrictEqual({ status: 1, stdout: "" });
+  expect({ status, stdout }).toStrictEqual({ status: 2, stdout: "" });
   expect(stderr).toMatch(message);
 });
 
 test("as a process, too", () => {
   const command = ["--import", "tsx", join(bench, "index.ts")];
   const refused = spawnSync(process.execPath, [...command, "nope"], { encoding: "utf8", timeout: 30_000 });
-  expect({ status: refused.status, stdout: refused.stdout }).toStrictEqual({ status: 1, stdout: "" });
+  expect({ status: refused.status, stdout: refused.stdout }).toStrictEqual({ status: 2, stdout: "" });
   expect(refused.stderr).toMatch(NOPE);
 });
