@@ -6,7 +6,7 @@ import { commandLine, misuse } from "./command";
 import { startEnvironment } from "./environment";
 import { packageImage } from "./journey";
 import { untilInterrupted } from "./interrupt";
-import { exportLines, quoted } from "./shell";
+import { exportLines, word } from "./shell";
 import { stackDirectory, synthesise } from "./synth";
 import { prepareTerraform } from "./terraform";
 import { terraform } from "./terraform/run";
@@ -135,7 +135,7 @@ async function explain(pipeline: PipelineConfig, applied: boolean): Promise<void
     ...(applied
       ? []
       : [`npx cdktf plan ${pipeline.name} ${flags}`, `npx cdktf apply ${pipeline.name} ${flags} --auto-approve`]),
-    `aws s3 cp ${sample.file.replace(`${PROJECT}/`, "")} ${quoted(`s3://${pipeline.bucket.name}/${sample.key}`)}`,
+    `aws s3 cp ${sample.file.replace(`${PROJECT}/`, "")} ${word(`s3://${pipeline.bucket.name}/${sample.key}`)}`,
     `aws ecr list-images --repository-name ${service.repository}`,
   ];
   console.log(

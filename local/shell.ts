@@ -4,7 +4,7 @@ export function word(text: string): string {
 }
 
 /** One word for a shell, in quotes. */
-export function quoted(text: string): string {
+function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

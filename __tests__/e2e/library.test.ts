@@ -144,13 +144,12 @@ new ArchiveProvider(stack, "archive");
 const pipeline = new Pipeline(stack, "pipeline", {
   name: "images",
   bucket: "image-drops",
-  repositories: { prefix: "tomofun/" },
+  repositories: { prefix: "team/" },
   services: [
     "test-jessie",
     {
       name: "api",
-      key: "releases/api.zip",
-      sourceAccount: "210987654321",
+      sourceAccount: "111122223333",
       movingTags: ["staging", "latest"],
       buildTimeout: 60,
       compute: { type: "BUILD_GENERAL1_MEDIUM" },

@@ -11,7 +11,7 @@ export interface ImageRule {
    */
   readonly account?: string;
   /**
-   * Repository that its path contains, as whole components: `tomofun/api` is not in `tomofun/api-gateway`.
+   * Repository that its path contains, as whole components: `team/api` is not in `team/api-gateway`.
    * @default - any repository
    */
   readonly repository?: string;

@@ -22,7 +22,7 @@ import { readRefusal } from "./refusal";
 export interface ConnectionOptions {
   /** `https://HOST[:PORT]`; see `registryUrl`. */
   readonly registry: URL;
-  /** Name of the repository, such as `tomofun/web`. */
+  /** Name of the repository, such as `team/web`. */
   readonly name: string;
   /** @default - none are sent */
   readonly credentials?: Credentials;
