@@ -57,11 +57,17 @@ test("the README's mistake is what is said of it", () => {
   expect(() => load(lines.join("\n"))).toThrow(said.replace("pipeline.yaml", join(directory, "pipeline.yaml")));
 });
 
+const PAGES = ["README.md", "DEVELOPING.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)];
+const commands = (pattern: RegExp) =>
+  PAGES.filter((page) => page.endsWith(".md")).flatMap((page) => read(page).match(pattern) ?? []);
+
 test("whatever a documented command writes into a file or a pipe is without npm's own lines", () => {
-  const pages = ["README.md", "DEVELOPING.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)];
-  const commands = pages
-    .filter((page) => page.endsWith(".md"))
-    .flatMap((page) => read(page).match(/^(?:[$>] )?npm run .* [>|] .*$/gm) ?? []);
-  expect(commands.length).toBeGreaterThan(2);
-  expect(commands.filter((command) => !command.includes("npm run -s "))).toStrictEqual([]);
+  const written = commands(/^(?:[$>] )?npm run .* [>|] .*$/gm);
+  expect(written.length).toBeGreaterThan(2);
+  expect(written.filter((command) => !command.includes("npm run -s "))).toStrictEqual([]);
+});
+
+test("HCL for reading is never written beside the JSON that is applied", () => {
+  const written = commands(/`npx cdktf synth --hcl[^`]*`/g);
+  expect(new Set(written)).toStrictEqual(new Set(["`npx cdktf synth --hcl --output cdktf.out.hcl`"]));
 });
