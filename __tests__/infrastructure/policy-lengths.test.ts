@@ -62,7 +62,9 @@ describe.each(ACCOUNTS)("in $partition, what is checked is as long as what is sy
     "the longest of everything": longest(account),
   };
 
-  test.each(Object.keys(forms))("%s", (name) => {
+  // A partition is a word in each ARN: what else a policy is made of is the same everywhere.
+  const here = account.partition === "aws" ? Object.keys(forms) : ["queue", "the longest of everything"];
+  test.each(here)("%s", (name) => {
     const input = { ...forms[name], region };
     const own = parsePipeline(pipelineInput(input));
     const shared = { ...input, roles: "shared" } as const;
