@@ -163,6 +163,12 @@ export const PARAMETER = { arnLength: { max: 1011 }, levels: { max: 15 } } as co
 /** Tags that choose workspaces: more than anyone tells workspaces apart by. */
 export const CLOUD_TAGS = { max: 20 } as const;
 
+/**
+ * Characters of the value of a build's variable: "EnvironmentVariable should be at most 4096 characters" was the answer to StartBuild; no page of
+ * AWS's tells. https://github.com/wolfeidau/buildkite-serverless-agent/issues/35
+ */
+export const VARIABLE = 4096;
+
 /** Default quotas that a large file can pass. They can be raised, so passing them is a warning. */
 export const QUOTAS = {
   /** Roles in an account. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */

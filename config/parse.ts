@@ -1,5 +1,6 @@
 import { checkCommands } from "./check-commands";
 import { warnAccounts, warnKeys } from "./check-keys";
+import { warnVariables } from "./check-variables";
 import { checkPipeline, warnPipeline } from "./checks";
 import { ConfigError } from "./errors";
 import { findingsOrOutput, toProblem, type Finding } from "./findings";
@@ -56,7 +57,13 @@ function check(draft: Draft, folder: string): Inspected {
   return {
     draft,
     findings: [...checkPipeline(draft), ...commands.errors],
-    warnings: [...warnPipeline(draft.config), ...warnKeys(draft), ...warnAccounts(draft), ...commands.warnings],
+    warnings: [
+      ...warnPipeline(draft.config),
+      ...warnKeys(draft),
+      ...warnAccounts(draft),
+      ...warnVariables(draft),
+      ...commands.warnings,
+    ],
   };
 }
 

@@ -479,6 +479,23 @@ describe("warnings", () => {
     expect(warnings(file({}))).toEqual([]);
   });
 
+  test("values of builds' variables that CodeBuild has refused for their length", () => {
+    const tags = Array.from({ length: 40 }, (_, index) => `t${"-".repeat(110)}${index}`);
+    const text = (length: number) =>
+      file({
+        defaults: `{ environment: { A: ${"a".repeat(length)} } }`,
+        services: `[web, { name: api, movingTags: [${tags.join(", ")}], environment: { B: ${"b".repeat(length)} } }]`,
+      });
+    const tooLong = (length: number): string =>
+      `makes a variable of builds of ${length} characters, and CodeBuild has refused more than 4096: name less, or have the build read it from elsewhere`;
+    expect(warnings(text(4097)).map((each) => each.replace(/^pipeline.yaml:[0-9:]+ /, ""))).toEqual([
+      `services[1].movingTags: ${tooLong(tags.join(" ").length)}`,
+      `services[1].environment.B: ${tooLong(4097)}`,
+      `defaults.environment.A: ${tooLong(4097)}`,
+    ]);
+    expect(warnings(text(4096))).toHaveLength(1);
+  });
+
   test.each([
     [
       "queue",
