@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { loadPipelines } from "../config/load";
 import type { PipelineInput } from "../config/schema";
 import { commandLine, endWith, misuse } from "./command";
+import { BuildNotStartedError } from "./builds";
 import { emptyBucket, emptyRepository } from "./empty";
 import { Interruption } from "./interrupt";
 import { awsClients, drop, packageImage, nothingToChange, proveDrop, successfulBuild } from "./journey";
@@ -31,6 +32,11 @@ const PROJECT = resolve(__dirname, "..");
 const MEGABYTES = 30;
 /** CodeBuild throttles an account that asks for its builds several times a second. */
 const POLL_MS = 5_000;
+/**
+ * Seconds. "It usually takes about five minutes" until S3 reports uploads to a bucket's new configuration.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+ */
+const REPORTED_AFTER = 360;
 
 async function acceptance(profile: string, region: string, keep: boolean): Promise<void> {
   process.env.AWS_PROFILE = profile;
@@ -77,13 +83,16 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
       const outputs = await stack.output();
       const gitHash = randomBytes(6).toString("hex");
       const image = await packageImage({ service, gitHash, directory: work, bytes: MEGABYTES * 1e6 });
-      const versionId = await steps.run("drop", () => drop(clients.s3, pipeline.bucket.name, image));
-      await steps.run("build", () =>
-        successfulBuild(clients, pipeline, service, versionId, {
-          interval: POLL_MS,
-          onPhase: ({ currentPhase = "" }) => {
-            steps.note(currentPhase);
-          },
+      await steps.run("drop and build", () =>
+        untilHeard(async () => {
+          const versionId = await drop(clients.s3, pipeline.bucket.name, image);
+          return successfulBuild(clients, pipeline, service, versionId, {
+            interval: POLL_MS,
+            startTimeout: REPORTED_AFTER,
+            onPhase: ({ currentPhase = "" }) => {
+              steps.note(currentPhase);
+            },
+          });
         }),
       );
       const repository = (outputs.repository_urls as Record<string, string>)[service.name] ?? "";
@@ -114,6 +123,16 @@ async function acceptance(profile: string, region: string, keep: boolean): Promi
       const { repository } = service;
       console.log(`\n${howToDestroy({ profile, region, bucket: pipeline.bucket.name, repository, directory })}`);
     } else await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Does again, once, what nothing was heard of. */
+async function untilHeard<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof BuildNotStartedError)) throw error;
+    return action();
   }
 }
 

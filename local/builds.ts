@@ -10,10 +10,17 @@ import {
 export interface WaitOptions {
   /** Seconds until it gives up. @default 120 */
   readonly timeout?: number;
+  /** Seconds in which the build has to be there, else it gives up with {@link BuildNotStartedError}. @default - those of `timeout` */
+  readonly startTimeout?: number;
   /** Milliseconds between two looks. @default 250 */
   readonly interval?: number;
   /** Told when the build, or its current phase, changes. */
   readonly onPhase?: (build: Build) => void;
+}
+
+/** Nothing has been heard of a drop. */
+export class BuildNotStartedError extends Error {
+  override readonly name = "BuildNotStartedError";
 }
 
 /** Every build of a project, newest first, at most 100. */
@@ -34,9 +41,9 @@ export async function waitForBuild(
   codebuild: CodeBuildClient,
   project: string,
   versionId: string | undefined,
-  { timeout = 120, interval = 250, onPhase = () => undefined }: WaitOptions = {},
+  { timeout = 120, startTimeout = timeout, interval = 250, onPhase = () => undefined }: WaitOptions = {},
 ): Promise<Build> {
-  const deadline = Date.now() + timeout * 1000;
+  const started = Date.now();
   let phase = "";
   for (;;) {
     const build = (await buildsOf(codebuild, project)).find(
@@ -47,12 +54,12 @@ export async function waitForBuild(
       onPhase(build);
     }
     if (build?.buildComplete) return build;
-    if (Date.now() > deadline) {
-      const state = build ? `is still in ${phase}` : "was not started";
-      throw new Error(
-        `the build of version ${versionId ?? "(none)"} ${state} after ${timeout} s in project ${project}`,
-      );
-    }
+    const seconds = (Date.now() - started) / 1000;
+    const failure = (state: string, after: number): string =>
+      `the build of version ${versionId ?? "(none)"} ${state} after ${after} s in project ${project}`;
+    if (build === undefined && seconds > startTimeout)
+      throw new BuildNotStartedError(failure("was not started", startTimeout));
+    if (seconds > timeout) throw new Error(failure(`is still in ${phase}`, timeout));
     await sleep(interval);
   }
 }

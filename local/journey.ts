@@ -112,7 +112,7 @@ export async function successfulBuild(
   pipeline: PipelineConfig,
   service: ServiceConfig,
   versionId: string | undefined,
-  options: Pick<WaitOptions, "interval" | "onPhase"> = {},
+  options: Pick<WaitOptions, "interval" | "onPhase" | "startTimeout"> = {},
 ): Promise<Build> {
   const build = await waitForBuild(clients.codebuild, names(pipeline.name).buildProject(service.name), versionId, {
     timeout: service.buildTimeout * 60,
