@@ -1,4 +1,4 @@
-import { keysOf } from "../config/policies/drops";
+import { keysOf, READ_ACTIONS } from "../config/policies/drops";
 import { anyPlace, type Place } from "../config/policies/place";
 import type { PipelineConfig } from "../config/schema";
 import type { DropBucket } from "./drop-bucket";
@@ -13,7 +13,7 @@ export function addBucketPolicy(config: PipelineConfig, bucket: DropBucket, surr
     Effect: "Allow",
     // Which of them may read which key is said by their own policies: both sides have to allow it.
     ...fromRoles(buildRoles(config, surroundings), surroundings),
-    Action: bucket.readActions,
+    Action: READ_ACTIONS,
     Resource: isShort(keysAt(anyPlace(config.region), config)) ? keysAt(surroundings, config) : `${bucket.arn}/*`,
   });
 }

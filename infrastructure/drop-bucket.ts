@@ -4,7 +4,6 @@ import { Construct } from "constructs";
 import { endingsOf, type KeyEnding } from "../config/key-endings";
 import { type BucketNotifications, entryIdPrefix, OWN_ENTRY_ID_PREFIX } from "../config/notifications";
 import { readOthers } from "../config/others";
-import { readActions } from "../config/policies/drops";
 import type { BucketConfig, PipelineConfig } from "../config/schema";
 import { accept } from "./accept";
 import { letGo } from "./let-go";
@@ -22,8 +21,6 @@ const PRIVATE = "private";
 export interface DropBucket {
   readonly name: string;
   readonly arn: string;
-  /** Actions by which a build reads a drop. */
-  readonly readActions: readonly string[];
   /** What the owner of notifications that are not ours has to add to them: lines of an `aws_s3_bucket_notification`. */
   readonly ownerMustAdd?: string;
   /** Has the bucket report. A bucket has one notification configuration, so this is called once. */
@@ -46,7 +43,6 @@ export function dropBucket(
 class CreatedDropBucket extends Construct implements DropBucket {
   readonly name: string;
   readonly arn: string;
-  readonly readActions: readonly string[];
   ownerMustAdd?: string;
   readonly #config: BucketConfig;
   readonly #endings: readonly KeyEnding[];
@@ -71,20 +67,20 @@ class CreatedDropBucket extends Construct implements DropBucket {
     });
     this.name = bucket.bucket;
     this.arn = bucket.arn;
-    this.readActions = readActions(config);
     this.#config = config;
     this.#endings = endingsOf(services.map(({ key }) => key));
     this.#versioning = versioning;
-    if (config.notifications === "none")
+    if (config.notifications === "none") {
       accept(bucket, "CKV2_AWS_62", "bucket.notifications is none: they are configured by somebody else");
-    else if (trigger.kind === "cloudtrail")
+      // Whether the trigger reports or not: to destroy them is to empty the bucket's configuration.
+      letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
+    } else if (trigger.kind === "cloudtrail")
       accept(bucket, "CKV2_AWS_62", "trigger: cloudtrail hears of uploads by CloudTrail");
   }
 
   notify(notification: BucketNotification): void {
     if (this.#config.notifications === "none") {
       this.ownerMustAdd = renderForOwner(notification, this.#endings);
-      letGo("aws_s3_bucket_notification", new Construct(this, NOTIFICATION));
       return;
     }
     new S3BucketNotification(this, NOTIFICATION, {
@@ -93,7 +89,7 @@ class CreatedDropBucket extends Construct implements DropBucket {
         dropEntries(notification, this.#endings, OWN_ENTRY_ID_PREFIX),
         notification.kind === "eventbridge",
       ),
-      // What is uploaded before the bucket is versioned has no version id to be built by.
+      // What is uploaded before the bucket is versioned is lost where it is overwritten before its build.
       dependsOn: [this.#versioning, ...(notification.dependsOn ?? [])],
     });
   }
@@ -103,7 +99,6 @@ class CreatedDropBucket extends Construct implements DropBucket {
 class ExistingDropBucket extends Construct implements DropBucket {
   readonly name: string;
   readonly arn: string;
-  readonly readActions: readonly string[];
   ownerMustAdd?: string;
   readonly #config: Pick<PipelineConfig, "name" | "bucket">;
   readonly #endings: readonly KeyEnding[];
@@ -117,7 +112,6 @@ class ExistingDropBucket extends Construct implements DropBucket {
     super(scope, id);
     this.name = config.bucket.name;
     this.arn = surroundings.bucketArn(this.name);
-    this.readActions = readActions(config.bucket);
     this.#config = config;
     this.#endings = endingsOf(config.services.map(({ key }) => key));
     // The pipeline may have made it, before it was somebody else's.

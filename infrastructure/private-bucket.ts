@@ -42,6 +42,8 @@ export class PrivateBucket extends Construct {
   readonly bucket: S3Bucket;
   /** What is uploaded before it has no version id. */
   readonly versioning: S3BucketVersioningA;
+  /** What is uploaded before it is encrypted by keys of S3. */
+  readonly encryption: S3BucketServerSideEncryptionConfigurationA;
   readonly policy: S3BucketPolicy;
 
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
@@ -67,13 +69,13 @@ export class PrivateBucket extends Construct {
       restrictPublicBuckets: true,
     });
     new S3BucketOwnershipControls(this, "ownership", { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } });
-    const encryption = new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
+    this.encryption = new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
       bucket,
       rule: [renderEncryption(props.kmsKey)],
     });
     if (props.kmsKey === undefined) {
       accept(this.bucket, "CKV_AWS_145", KEYS_OF_S3);
-      accept(encryption, "aws-s3-encryption-customer-key", KEYS_OF_S3);
+      accept(this.encryption, "aws-s3-encryption-customer-key", KEYS_OF_S3);
     }
     this.policy = new S3BucketPolicy(this, "policy", {
       bucket,

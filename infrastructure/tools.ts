@@ -34,7 +34,7 @@ export class Tools extends Construct {
 
   constructor(scope: Construct, id: string, { config, surroundings }: ToolsProps) {
     super(scope, id);
-    const { bucket, ready } = this.#bucket(config, surroundings);
+    const { bucket, ready, key } = this.#bucket(config, surroundings);
     const tools = new Package(this, "publish-image", { packaging: config.packaging, files: renderFiles(config) });
     const object = new S3Object(this, "object", {
       bucket,
@@ -42,7 +42,7 @@ export class Tools extends Construct {
       source: tools.path,
       // New content is a new version. (The etag of what KMS encrypts is no digest of it, and every plan would find another one.
       // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)
-      sourceHash: tools.md5,
+      sourceHash: key === undefined ? tools.md5 : `${tools.md5} ${key}`,
       contentType: "application/zip",
       // An object takes 10 tags, every other resource 50. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
       overrideProvider: { defaultTags: { tags: {} } },
@@ -59,20 +59,26 @@ export class Tools extends Construct {
     if (tools.existing !== undefined) {
       return { bucket: tools.existing, ready: [] };
     }
-    const { bucket, versioning } = new PrivateBucket(this, "private", {
+    const {
+      bucket,
+      versioning,
+      encryption: encrypted,
+    } = new PrivateBucket(this, "private", {
       name: names(name).toolsBucket(surroundings.account, surroundings.region),
       kmsKey: encryption.kmsKey,
       uploadsExpireAfterDays: 1,
       versionsExpireAfterDays: REPLACED_TOOLS_EXPIRE_AFTER_DAYS,
     });
     accept(bucket, "CKV2_AWS_62", "the deployer alone writes here, and builds name the version that they read");
-    return { bucket: bucket.id, ready: [versioning] };
+    return { bucket: bucket.id, ready: [versioning, encrypted], key: encryption.kmsKey };
   }
 }
 
 interface ToolsBucket {
   /** Its name. */
   readonly bucket: string;
+  /** ARN of the key by which it encrypts: a zip that lies there under another one is uploaded again. @default - not ours to know, or S3's */
+  readonly key?: string | undefined;
   /** What must be there before an object. */
   readonly ready: readonly ITerraformDependable[];
 }

@@ -127,6 +127,18 @@ describe.each(["bucket", "tools"])("the %s bucket", (owner) => {
   });
 });
 
+test.each(["queue", "cloudtrail"] as const)(
+  "a bucket of its own whose notifications become somebody else's lets go of them, with trigger %s",
+  (trigger) => {
+    const bucket = { name: "image-drops", notifications: "none" } as const;
+    const notification = [...synthesise().written().keys()].filter((each) =>
+      each.startsWith("aws_s3_bucket_notification."),
+    );
+    expect(notification).toHaveLength(1);
+    expect(synthesise({ bucket, trigger }).forgotten()).toStrictEqual(notification);
+  },
+);
+
 describe("an existing bucket", () => {
   const pipeline = synthesise({ bucket: { existing: "their-drops" }, trigger: "queue" });
 

@@ -60,7 +60,7 @@ describe("the policies of a pipeline, whole", () => {
         {
           Sid: "ReadDrops",
           Effect: "Allow",
-          Action: ["s3:GetObjectVersion"],
+          Action: ["s3:GetObject", "s3:GetObjectVersion"],
           Resource: "arn:aws:s3:::image-drops/api.zip",
         },
         ...READ_TOOLS,
@@ -146,7 +146,12 @@ describe("the policies of a pipeline, whole", () => {
         },
       }),
       "aws_iam_role_policy images/pipeline/build/policy policy": document(
-        { Sid: "ReadDrops", Effect: "Allow", Action: ["s3:GetObjectVersion"], Resource: "arn:aws:s3:::image-drops/*" },
+        {
+          Sid: "ReadDrops",
+          Effect: "Allow",
+          Action: ["s3:GetObject", "s3:GetObjectVersion"],
+          Resource: "arn:aws:s3:::image-drops/*",
+        },
         ...READ_TOOLS,
         LOG_IN,
         {

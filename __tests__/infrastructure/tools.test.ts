@@ -1,4 +1,4 @@
-import { synthesise } from "../support/synthesis";
+import { synthesise, type Synthesis } from "../support/synthesis";
 
 const pipeline = synthesise();
 
@@ -15,10 +15,17 @@ describe("the zip that builds run", () => {
     });
   });
 
-  test("is uploaded once the bucket gives version ids, or projects would name none", () => {
+  test("is uploaded once the bucket gives version ids and encrypts by its key, or projects would name none and read another", () => {
     expect(pipeline.dependencies("aws_s3_object")).toStrictEqual([
       "aws_s3_bucket_versioning images/pipeline/tools/private/versioning",
+      "aws_s3_bucket_server_side_encryption_configuration images/pipeline/tools/private/encryption",
     ]);
+  });
+
+  test("is uploaded again where the bucket gets another key", () => {
+    const kmsKey = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    const hash = (synthesis: Synthesis): unknown => synthesis.resource("aws_s3_object").source_hash;
+    expect(hash(synthesise({ encryption: { kmsKey } }))).toBe(`${String(hash(synthesise()))} ${kmsKey}`);
   });
 
   test("stays for a week after it was replaced: longer than a build that was started with it waits and runs", () => {

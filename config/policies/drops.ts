@@ -1,14 +1,14 @@
 import { renderPattern } from "../../core/key-pattern";
-import type { BucketConfig, PipelineConfig, ServiceConfig } from "../schema";
+import type { PipelineConfig, ServiceConfig } from "../schema";
 import type { Place } from "./place";
 import { exactly, type Statement } from "./statement";
 
-/** Actions by which a build reads a drop. */
-export function readActions({ existing }: Pick<BucketConfig, "existing">): readonly string[] {
-  // In a bucket of the pipeline's own every drop has a version id, and no other version is ever meant. Whether an owner keeps versions is not
-  // ours to know.
-  return existing ? ["s3:GetObject", "s3:GetObjectVersion"] : ["s3:GetObjectVersion"];
-}
+/**
+ * Actions by which a build reads a drop: by its version id, or by its entity tag where it has none. That is so in a bucket that keeps no
+ * versions, and until S3 has heard everywhere that one does, which takes up to 15 minutes
+ * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples.html); CloudTrail's records may name none, either.
+ */
+export const READ_ACTIONS: readonly string[] = ["s3:GetObject", "s3:GetObjectVersion"];
 
 /** A service's key, or its pattern of keys, as the ARN of an object ends. */
 export function keysOf({ key }: Pick<ServiceConfig, "key">, place: Place): string {
@@ -26,7 +26,7 @@ export function mayReadDrops(
     {
       Sid: "ReadDrops",
       Effect: "Allow",
-      Action: readActions(bucket),
+      Action: READ_ACTIONS,
       Resource: `${bucketArn}/${service === undefined ? "*" : keysOf(service, place)}`,
     },
     ...(trigger.kind === "cloudtrail" ? mayWaitForUploads(bucketArn, service, place) : []),
