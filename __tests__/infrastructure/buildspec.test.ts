@@ -7,9 +7,6 @@ import type { PipelineInput } from "../../config/schema";
 import { PipelineStack } from "../../infrastructure/stack";
 import { pipelineInput, synthesise } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 type Service = Exclude<PipelineInput["services"][number], string>;
 
 let folder: string;

@@ -1,8 +1,5 @@
 import { synthesise, type Synthesis } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 const TRAIL = { cloudtrail: { trail: true, maxWait: 3, checkInterval: 7 } };
 const without = synthesise({ trigger: "cloudtrail" });
 const withTrail = synthesise({ trigger: TRAIL, logs: { retentionDays: 90 } });

@@ -1,9 +1,6 @@
 import { ConfigError } from "../../config/errors";
 import { synthesise, type Synthesis } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 const DIRECT = { eventbridge: { direct: true } };
 const RETRIES = {
   retry_policy: { maximum_event_age_in_seconds: 24 * 60 * 60, maximum_retry_attempts: 185 },

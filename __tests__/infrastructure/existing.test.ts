@@ -2,9 +2,6 @@ import type { PipelineInput } from "../../config/schema";
 import { everythingExisting, existingThings, thingsOf } from "../support/existing";
 import { ACCOUNTS, synthesise, type Synthesis } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 const [account] = ACCOUNTS;
 const THINGS = existingThings(account!);
 const { ourKey, senderKey, toolsKey, boundary } = thingsOf(account!);

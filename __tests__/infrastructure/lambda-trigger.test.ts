@@ -1,8 +1,5 @@
 import { synthesise } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 const pipeline = synthesise({ trigger: "lambda" });
 
 test("the function takes one event at a time", () => {

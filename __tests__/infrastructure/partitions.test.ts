@@ -2,9 +2,6 @@ import type { PipelineInput } from "../../config/schema";
 import { everythingExisting, existingThings, thingsOf } from "../support/existing";
 import { ACCOUNTS, synthesise, TRIGGER_NAMES, TRIGGERS, type Account } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 const OTHERS = ACCOUNTS.filter(({ partition }) => partition !== "aws");
 
 /** Every option that changes what is named in the JSON, in the partition of an account. */

@@ -7,9 +7,6 @@ import type { PipelineInput } from "../../config/schema";
 import { existingThings, thingsOf } from "../support/existing";
 import { ACCOUNTS, pipelineInput, synthesise, type Synthesis, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 /** Names of repositories, each of so many characters. */
 const repositories = (count: number, length: number) =>
   Array.from({ length: count }, (_, index) => String(index).padStart(3, "0").padEnd(length, "r"));

@@ -1,9 +1,6 @@
 import type { PipelineInput } from "../../config/schema";
 import { synthesise, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 type Trigger = (typeof TRIGGER_NAMES)[number];
 
 /** What the policies of a pipeline can differ by, beside the trigger. */

@@ -1,8 +1,5 @@
 import { ACCOUNTS, synthesise, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 type Trigger = (typeof TRIGGER_NAMES)[number];
 type Synthesised = ReturnType<typeof synthesise>;
 

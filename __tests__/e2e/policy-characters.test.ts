@@ -8,9 +8,6 @@ import { deployerPolicy } from "../../infrastructure/deployer-policy";
 import { existingThings, thingsOf } from "../support/existing";
 import { ACCOUNTS, pipelineInput, synthesiseConfig, TRIGGER_NAMES, TRIGGERS } from "../support/synthesis";
 
-// cdktf takes a stack trace for each reference, and jest maps every one to TypeScript: most of the time, for nothing.
-jest.mock("cdktf/lib/tokens/private/stack-trace", () => ({ captureStackTrace: () => [] }));
-
 /** Beyond what IAM takes. */
 const STRANGE = "日";
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html */
