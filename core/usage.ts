@@ -22,10 +22,13 @@ export function parseArguments<T extends Options>(args: readonly string[], optio
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (cause) {
-    // What follows tells how to pass a file whose name begins with a hyphen.
-    const problem = (cause as Error).message.replace(/\. To specify a positional argument.*$/s, "");
-    throw new UsageError(`${problem}; --help lists the options`, { cause });
+    throw new UsageError(`${problemOf(cause as Error)}; --help lists the options`, { cause });
   }
+}
+
+/** What `parseArgs` says, without how to pass a file whose name begins with a hyphen. */
+export function problemOf({ message }: Error): string {
+  return message.replace(/\. To specify a positional argument.*$/s, "");
 }
 
 /**

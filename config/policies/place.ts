@@ -26,6 +26,7 @@ export function anyPlace(region: string): Place {
       `arn:${partition}:${service}:${ownRegion}:${account}:${resource}`,
     globalArn: (service, resource, account = anyAccount) => `arn:${partition}:${service}::${account}:${resource}`,
     bucketArn: (bucket) => `arn:${partition}:s3:::${bucket}`,
+    // CodeBuild's is the same in every partition, as the provider's data source aws_service_principal has it.
     principal: (service) => `${service}.amazonaws.com`,
     literal: (text) => text,
   };

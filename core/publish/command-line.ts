@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { ImageRule } from "../archive/select";
+import * as usage from "../usage";
 import { readChoice, REPOSITORY, type RawChoice } from "./choice";
 import type { PublishChoice } from "./publish";
 import { DEFAULT_TAG_PATTERN, HOST, TAG } from "./settings";
@@ -54,9 +55,7 @@ export interface Command {
 }
 
 /** The command was called in a way that it does not understand. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-
+export class UsageError extends usage.UsageError {
   constructor(problems: readonly string[], options?: ErrorOptions) {
     super(`cannot publish so: ${problems.join("; ")}; see publish-image --help`, options);
   }
@@ -146,9 +145,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError([(error as Error).message.replace(/\. To specify a positional argument.*$/s, "")], {
-      cause: error,
-    });
+    throw new UsageError([usage.problemOf(error as Error)], { cause: error });
   }
 }
 

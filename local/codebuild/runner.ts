@@ -5,6 +5,7 @@ import type { Build } from "@aws-sdk/client-codebuild";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Permissions } from "../iam";
 import type { Docker } from "../docker";
+import { createStop } from "../stop";
 import { Container } from "./container";
 import { secondarySourceFolder, type BuildFolders } from "./environment";
 import { AccessDenied, BuildStopped, BuildTimedOut, QueueTimedOut } from "./errors";
@@ -13,7 +14,6 @@ import { BuildLog, LogShipper } from "./log";
 import { Phases } from "./phases";
 import type { BuildQueue } from "./queue";
 import { isDenied, openSession, type Session } from "./service-role";
-import { createStop } from "../stop";
 
 /** A build as it is kept. */
 export type StoredBuild = Build &

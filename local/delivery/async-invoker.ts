@@ -11,13 +11,13 @@ import {
 
 import type { Iam } from "../iam";
 import { clientSettings, type Invocation } from "../lambda/invoke";
+import { createStop } from "../stop";
 import { parseArn } from "./arn";
 import { UnsupportedDestinationError } from "./errors";
 import { problem, type OnDeliveryEvent } from "./events";
 import { invocationRecord, type Condition, type EndedInvocation } from "./invocation-record";
 import { Queues } from "./queues";
 import { refusal } from "./refusal";
-import { createStop } from "../stop";
 
 /** Runs a function once. Rejects where it cannot be run, as where it is throttled. */
 export type Invoke = (functionArn: string, event: unknown, requestId: string) => Promise<Invocation>;

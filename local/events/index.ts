@@ -8,13 +8,13 @@ import {
 
 import type { EventBridgeEvent } from "../delivery/s3-event";
 import { clientSettings } from "../lambda/invoke";
+import { createStop } from "../stop";
 import { Deliverer, type Delivery } from "./delivery";
 import { InvalidRuleError } from "./errors";
 import type { OnBusEvent } from "./events";
 import type { JsonObject } from "./json";
 import { parsePattern } from "./pattern";
 import { Targets, type TargetsOptions } from "./targets";
-import { createStop } from "../stop";
 
 export { startCloudTrail, type CloudTrail } from "./cloudtrail";
 export type { BusEvent } from "./events";

@@ -7,10 +7,10 @@ import {
 } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 
+import { createStop } from "../stop";
 import { asError, UnsupportedMappingError } from "./errors";
 import { poll } from "./event-source-mapping";
 import { clientSettings, Invoker, type InvokerOptions } from "./invoke";
-import { createStop } from "../stop";
 
 export * from "./errors";
 export type { LambdaEvent } from "./events";
